@@ -1,0 +1,57 @@
+# Thin targets: what CI and the README call. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+PYTHON := .venv/bin/python
+MEMBERS := operator services/contract services/http services/ledger services/queue_server services/payment_server cli dev
+STAMP := .venv/.ready
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environment ----------------------------------------------------------------------------------------------------
+
+.PHONY: init
+init: $(STAMP) ## the Python environment in .venv, as locked
+
+.tools/bin/uv:
+	@echo "==> uv $(UV_VERSION)"
+	@python3 -m venv .tools 2>/dev/null || { echo "==> python3-venv (Debian package)"; apt-get update -qq && apt-get install -qq -y python3-venv >/dev/null && python3 -m venv .tools; } \
+	  || { echo "make: python3 cannot make a virtual environment: install python3-venv, or uv, and try again"; exit 1; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
+	@echo "==> Python environment (.venv)"
+	@test -x $(PYTHON) || $(UV) venv --quiet --python 3.11 .venv
+	@$(UV) pip sync --quiet --python $(PYTHON) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps $(MEMBERS:%=-e %)
+	@touch $@
+
+.PHONY: lock
+lock: | $(filter .tools/bin/uv,$(UV)) ## resolve the dependencies anew into requirements.lock
+	@$(UV) lock --quiet
+	@$(UV) export --quiet --frozen --all-packages --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock >/dev/null
+
+# --- quality --------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: init ## formatting, lint, types, import rules
+	@echo "==> ruff"; .venv/bin/ruff format --check --quiet . ; .venv/bin/ruff check --quiet .
+	@echo "==> mypy"; .venv/bin/mypy
+	@echo "==> import rules"; .venv/bin/lint-imports --no-cache >/dev/null || .venv/bin/lint-imports --no-cache
+
+.PHONY: format
+format: init ## format and fix what can be fixed
+	@.venv/bin/ruff format --quiet . ; .venv/bin/ruff check --fix --quiet .
+
+.PHONY: unit
+unit: init ## pure tests only, in seconds
+	@.venv/bin/pytest -q tests/unit
+
+.PHONY: integration
+integration: init ## against real Redis, Postgres and Kafka processes
+	@.venv/bin/pytest -q tests/integration

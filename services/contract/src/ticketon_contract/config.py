@@ -1,0 +1,127 @@
+"""The event's configuration: what the operator derives from a TicketEvent and the services run on. Pure.
+
+It is written to the event's ConfigMap (``event.json``), which a server reads at start, and to the live-config key in
+Redis, which servers read every second, so that pause, message and admission take effect without a restart. The higher
+``generation`` wins; without Redis a server goes on with the last one it has.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from ticketon_contract.names import EventRef
+
+
+class _Model(BaseModel):
+    # Unknown fields are ignored: during a rolling update an older server reads what a newer operator wrote.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Zone(_Model):
+    """A part of the hall with one price: named seats (``rows`` x ``seats_per_row``) or a ``capacity`` without seats."""
+
+    name: str
+    price: Annotated[int, Field(ge=0)]  # minor units of the event's currency
+    rows: int = 0
+    seats_per_row: int = 0
+    capacity: int = 0  # general admission; 0 where the zone has named seats
+
+    @property
+    def general_admission(self) -> bool:
+        return self.capacity > 0
+
+    @property
+    def size(self) -> int:
+        """Units that can be sold."""
+        return self.capacity or self.rows * self.seats_per_row
+
+    def seat_ids(self) -> list[str]:
+        """``ZONE-ROW-SEAT`` for named seats (rows and seats count from 1), ``ZONE-UNIT`` for general admission."""
+        if self.general_admission:
+            return [f"{self.name}-{unit}" for unit in range(1, self.capacity + 1)]
+        return [
+            f"{self.name}-{row}-{seat}" for row in range(1, self.rows + 1) for seat in range(1, self.seats_per_row + 1)
+        ]
+
+
+class Admission(_Model):
+    """How fast people are let through. See docs/architecture.md, "The line"."""
+
+    per_minute: Annotated[int, Field(ge=1)] = 600
+    max_active: Annotated[int, Field(ge=1)] = 1000
+    session_seconds: Annotated[int, Field(ge=1)] = 600
+    grace_seconds: Annotated[int, Field(ge=1)] = 120
+
+
+class ProviderProtocol(StrEnum):
+    """Whether money is reserved before it is taken (TwoPhase) or taken at once (OnePhase)."""
+
+    TWO_PHASE = "TwoPhase"
+    ONE_PHASE = "OnePhase"
+
+
+class Provider(_Model):
+    protocol: ProviderProtocol = ProviderProtocol.TWO_PHASE
+    url: str
+    timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+
+class PaymentRoute(StrEnum):
+    """Direct: payments have an address of their own, past the ingress. Ingress: the later step, see the ADR."""
+
+    DIRECT = "Direct"
+    INGRESS = "Ingress"
+
+
+class Payments(_Model):
+    servers: Annotated[int, Field(ge=1)] = 2
+    partitions: Annotated[int, Field(ge=1)] = 4
+    forecast_per_second: Annotated[float, Field(gt=0)] = 50.0
+    route: PaymentRoute = PaymentRoute.DIRECT
+    base_url: str  # e.g. https://pay.example.com ; /v1/payments is appended
+    provider: Provider
+
+
+class EventConfig(_Model):
+    """Everything a server needs to know of its event. Times are aware; money is in minor units."""
+
+    namespace: str
+    name: str
+    generation: int
+    title: str
+    venue: str = ""
+    message: str = ""
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime | None = None
+    pre_queue_opens_at: AwareDatetime | None = None  # joins are accepted from here on; None: from opens_at
+    paused: bool = False
+    closing: bool = False  # being deleted: intake and joins are closed, payments in flight settle
+    currency: str
+    zones: list[Zone]
+    max_per_buyer: Annotated[int, Field(ge=1)] = 4
+    hold_seconds: Annotated[int, Field(ge=1)] = 300
+    admission: Admission = Admission()
+    base_url: str  # scheme, host, port and path of the route, no trailing slash
+    payments: Payments
+
+    @property
+    def ref(self) -> EventRef:
+        return EventRef(self.namespace, self.name)
+
+    @property
+    def capacity(self) -> int:
+        return sum(zone.size for zone in self.zones)
+
+    def joins_open(self, now: datetime) -> bool:
+        """Whether a place can be taken at ``now``."""
+        opens = self.pre_queue_opens_at or self.opens_at
+        return opens <= now and not self.closed(now)
+
+    def on_sale(self, now: datetime) -> bool:
+        """Whether people are admitted at ``now``, pause aside."""
+        return self.opens_at <= now and not self.closed(now)
+
+    def closed(self, now: datetime) -> bool:
+        return self.closing or (self.closes_at is not None and self.closes_at <= now)

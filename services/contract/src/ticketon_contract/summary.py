@@ -1,0 +1,53 @@
+"""The figures that services publish in Redis every second; the operator reads nothing else of theirs. Pure.
+
+Both carry ``at`` (seconds since the epoch, of the publisher's clock): a reader treats figures older than STALE_SECONDS
+as unknown and holds what it has, rather than act on them.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+STALE_SECONDS = 10.0
+
+
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: float
+
+    def stale(self, now: float) -> bool:
+        return now - self.at > STALE_SECONDS
+
+
+class LineSummary(_Figures):
+    """Published by whichever queue server advanced the line last; hash fields are these names, values are decimal."""
+
+    issued: int  # numbers given out
+    serving: int  # the line's counter
+    waiting: int  # people who wait: issued - serving, less those who left
+    active: int  # sessions now: called or admitted
+    joins_per_second: float  # over the last seconds
+    admitted_per_minute: float  # measured
+    capacity: int
+    sold: int
+    paying: int
+    held: int
+    free: int
+
+    @property
+    def sold_out(self) -> bool:
+        return self.capacity > 0 and self.sold >= self.capacity
+
+
+class PaymentsSummary(_Figures):
+    """Published by each payment server, under its ordinal."""
+
+    ordinal: int
+    payments_per_second: float  # accepted by intake, over the last 10 s
+    in_flight: int  # accepted and not settled, of the whole event as the ledger sees it
+    unknown: int  # parked: the provider has not said how they ended
+    latency_p50_seconds: float  # intake to settled, over the last minute; 0 when there were none
+    latency_p99_seconds: float
+    failed_share: float  # of reservation-payment transactions over the last minute, 0..1
+    owned_partitions: list[int]
+    kafka_ok: bool
+    postgres_ok: bool

@@ -1,0 +1,131 @@
+"""Signed tokens that buyers carry: who they are, their place, their pass, their right to pay a hold, a ticket. Pure.
+
+A token is ``<key id>.<base64url(claims as JSON)>.<base64url(HMAC-SHA256)>``: one algorithm, none to negotiate (RFC
+8725, section 3.1). The key depends on the purpose and the event, so a token of another event or purpose never verifies.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ticketon_contract.keys import KeyRing, Purpose
+
+#: Longer ones are refused before any work is done on them.
+MAX_TOKEN_CHARS = 1024
+
+
+class TokenError(Exception):
+    """The token is malformed, forged, of another event or purpose, or expired. ``reason`` is safe to show."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Claims(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Identity(_Claims):
+    """Who a buyer is for this event. ``user`` is 22 characters of base64url (16 random bytes), or a login's hash."""
+
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+
+
+class Place(_Claims):
+    """A number in the line. It outlives Redis: presented again, it is the same number."""
+
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    number: Annotated[int, Field(alias="n", ge=1)]
+    epoch: Annotated[int, Field(alias="ep", ge=0)] = 0
+
+
+class Pass(_Claims):
+    """The right to hold seats until ``expires_at`` (seconds since the epoch)."""
+
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    number: Annotated[int, Field(alias="n", ge=1)]
+    expires_at: Annotated[int, Field(alias="exp")]
+
+
+class PaymentGrant(_Claims):
+    """The right to pay one hold, from another origin, without a cookie."""
+
+    hold_id: Annotated[str, Field(alias="h", max_length=64)]
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    number: Annotated[int, Field(alias="n", ge=0)] = 0
+    expires_at: Annotated[int, Field(alias="exp")]
+
+
+class TicketClaim(_Claims):
+    """What a ticket's code proves at the gate."""
+
+    ticket_id: Annotated[str, Field(alias="tk", max_length=64)]
+    seat: Annotated[str, Field(alias="s", max_length=64)]
+
+
+ClaimsT = TypeVar("ClaimsT", bound=_Claims)
+
+_TYPE_OF_PURPOSE: dict[Purpose, type[_Claims]] = {
+    Purpose.IDENTITY: Identity,
+    Purpose.PLACE: Place,
+    Purpose.PASS: Pass,
+    Purpose.PAYMENT: PaymentGrant,
+    Purpose.TICKET: TicketClaim,
+}
+_PURPOSE_OF_TYPE = {claims: purpose for purpose, claims in _TYPE_OF_PURPOSE.items()}
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+class Signer:
+    """Signs and verifies the tokens of one event. Derives its keys once."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._active = ring.active
+        self._keys = {purpose: ring.for_purpose(purpose) for purpose in Purpose}
+
+    def sign(self, claims: _Claims) -> str:
+        payload = _encode(claims.model_dump_json(by_alias=True).encode())
+        key = self._keys[_PURPOSE_OF_TYPE[type(claims)]][self._active]
+        return f"{self._active}.{payload}.{_encode(hmac.digest(key, payload.encode(), 'sha256'))}"
+
+    def verify(self, token: str, kind: type[ClaimsT], *, now: float) -> ClaimsT:
+        """Return the claims; raises TokenError. ``now`` is in seconds since the epoch."""
+        if len(token) > MAX_TOKEN_CHARS:
+            raise TokenError("the token is too long")
+        key_id, _, rest = token.partition(".")
+        payload, _, signature = rest.partition(".")
+        key = self._keys[_PURPOSE_OF_TYPE[kind]].get(key_id)
+        if key is None:
+            raise TokenError("the token is not one of this event, or its key has been retired")
+        try:
+            presented = _decode(signature)
+            # The MAC is checked over the text as it came, before anything in it is parsed.
+            if not hmac.compare_digest(presented, hmac.digest(key, payload.encode(), "sha256")):
+                raise TokenError("the token's signature does not match")
+            claims = kind.model_validate(_claims_of(payload))
+        except (binascii.Error, ValueError, ValidationError) as error:
+            raise TokenError("the token is malformed") from error
+        expires_at = getattr(claims, "expires_at", None)
+        if expires_at is not None and expires_at <= now:
+            raise TokenError("the token has expired")
+        return claims
+
+
+def _claims_of(payload: str) -> dict[str, Any]:
+    claims = json.loads(_decode(payload))
+    if not isinstance(claims, dict):
+        message = "claims are an object"
+        raise ValueError(message)  # noqa: TRY004 - callers treat every malformed token alike
+    return claims
