@@ -43,6 +43,7 @@ check: init ## formatting, lint, types, import rules
 	@echo "==> ruff"; .venv/bin/ruff format --check --quiet . ; .venv/bin/ruff check --quiet .
 	@echo "==> mypy"; .venv/bin/mypy
 	@echo "==> import rules"; .venv/bin/lint-imports --no-cache >/dev/null || .venv/bin/lint-imports --no-cache
+	@echo "==> workflow"; go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.8
 
 .PHONY: format
 format: init ## format and fix what can be fixed
@@ -55,3 +56,14 @@ unit: init ## pure tests only, in seconds
 .PHONY: integration
 integration: init ## against real Redis, Postgres and Kafka processes
 	@.venv/bin/pytest -q tests/integration
+
+.PHONY: e2e
+e2e: up images ## on the real cluster, through the real ingress
+	@echo "==> e2e tests"; .venv/bin/pytest -q tests/e2e
+
+.PHONY: test
+test: init ## every test: pure, integration, and on a real cluster
+	@echo "==> unit tests"; .venv/bin/pytest -q tests/unit tests/golden
+	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
+	@echo "==> integration tests"; .venv/bin/pytest -q tests/integration
+	@$(MAKE) --no-print-directory e2e
