@@ -21,6 +21,7 @@ class Problem(Enum):
     NOT_YOURS = ("not-yours", 403, "This belongs to somebody else")
     NOT_FOUND = ("not-found", 404, "There is no such thing here")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "The method is not allowed here")
+    TIMEOUT = ("request-timeout", 408, "The request took too long to arrive")
     NOT_OPEN = ("not-open", 409, "The sale is not open")
     SEATS_TAKEN = ("seats-taken", 409, "Some of the seats are taken")  # seats: [id]
     SOLD_OUT = ("sold-out", 409, "Not enough seats are left")

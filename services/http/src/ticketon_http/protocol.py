@@ -1,0 +1,73 @@
+"""uvicorn's HTTP/1.1 protocol with a bound on the head of a request, in bytes and in time.
+
+httptools buffers a head without a limit and waits for its end for ever; payment servers have no ingress before them
+that would end such a connection. A head that arrives whole but is too large is refused by ``guard`` with a document.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ticketon_contract.problems import Problem
+
+#: Twice what ``guard`` accepts: anything between gets guard's full answer.
+MAX_HEAD_BYTES = 32 * 1024
+HEAD_SECONDS = 10.0
+
+_BODY = (
+    f'{{"type":"{Problem.HEADERS_TOO_LARGE.type}","title":"{Problem.HEADERS_TOO_LARGE.title}",'
+    f'"status":431,"detail":"keep the head under {MAX_HEAD_BYTES // 2} bytes"}}'
+).encode()
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
+    b"connection: close\r\ncontent-length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Ends a connection whose request head does not end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._in_head = True
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._disarm()
+        super().on_headers_complete()
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
