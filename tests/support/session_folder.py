@@ -45,5 +45,6 @@ def _mark(process: psutil.Process) -> str:
 
 def _owner_lives(name: str) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, ValueError):
-        return name.startswith(_mark(psutil.Process(int(name.partition("-")[0]))))
+        owner = psutil.Process(int(name.partition("-")[0]))
+        return name.startswith(_mark(owner)) and owner.status() != psutil.STATUS_ZOMBIE
     return False

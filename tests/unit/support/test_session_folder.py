@@ -28,6 +28,17 @@ def test_the_servers_of_a_dead_run_are_ended_and_its_folder_removed(tmp_path: Pa
     assert not dead_run.exists()
 
 
+def test_a_run_that_ended_and_was_not_waited_for_is_dead(tmp_path: Path) -> None:
+    killed = psutil.Popen(["sleep", "600"])
+    killed.kill()
+    eventually(lambda: killed.status() == psutil.STATUS_ZOMBIE)
+    run = tmp_path / f"{killed.pid}-{round(killed.create_time() * 100)}-abc"
+    run.mkdir()
+
+    assert remove_dead_sessions(tmp_path) == [run]
+    killed.wait()
+
+
 def test_a_process_that_got_an_old_pid_is_left_alone(tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "600"])
     dead_run = tmp_path / "1-1-abc"
