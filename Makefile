@@ -38,6 +38,12 @@ lock: | $(filter .tools/bin/uv,$(UV)) ## resolve the dependencies anew into requ
 
 # --- quality --------------------------------------------------------------------------------------------------------
 
+# --- running it -----------------------------------------------------------------------------------------------------
+
+.PHONY: dev
+dev: init ## the services here with real Redis, Postgres, Kafka; reloads as code changes (ARGS=--fresh begins anew)
+	@$(PYTHON) -m ticketon_dev.inner_loop $(ARGS)
+
 .PHONY: check
 check: init ## formatting, lint, types, import rules
 	@echo "==> ruff"; .venv/bin/ruff format --check --quiet . ; .venv/bin/ruff check --quiet .

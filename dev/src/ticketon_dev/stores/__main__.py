@@ -1,30 +1,21 @@
 """`python -m ticketon_dev.stores`: run the three stores in the foreground; `--ensure` only installs what they need."""
 
 import argparse
-import os
 import signal
 import sys
 import threading
 from pathlib import Path
 
 from ticketon_dev.errors import SetupError
-from ticketon_dev.locations import locations
 from ticketon_dev.progress import Progress
-from ticketon_dev.stores.facade import Stores, ensure_all
-
-
-def default_folder() -> Path:
-    """Where the data of the stores lives: Postgres cannot enter root's home, so root keeps it under /var/tmp."""
-    if os.geteuid() == 0:
-        return Path("/var/tmp/ticketon/stores")  # noqa: S108  (root's own folder, made with root as its owner)
-    return locations(Path.cwd(), os.environ, Path.home()).state / "stores"
+from ticketon_dev.stores.facade import Stores, data_folder, ensure_all
 
 
 def main() -> int:
     """Run the command; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ticketon_dev.stores", description=__doc__)
     parser.add_argument("--ensure", action="store_true", help="install what is missing and end")
-    parser.add_argument("--data", type=Path, default=default_folder(), help="folder of the data (%(default)s)")
+    parser.add_argument("--data", type=Path, default=data_folder() / "stores", help="folder of the data (%(default)s)")
     chosen = parser.parse_args()
     progress = Progress()
     try:

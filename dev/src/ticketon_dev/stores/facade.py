@@ -1,15 +1,24 @@
 """All three stores at once: installed, started side by side, ended together."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ticketon_dev.locations import locations
 from ticketon_dev.progress import Progress
 from ticketon_dev.stores.kafka import KafkaServer, ensure_kafka
 from ticketon_dev.stores.postgres import PostgresServer, ensure_postgres
 from ticketon_dev.stores.process import StoreServer
 from ticketon_dev.stores.redis import RedisServer, ensure_redis
+
+
+def data_folder() -> Path:
+    """Where processes of the bare machine keep data; root's is not in its home: Postgres' user cannot enter it."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/ticketon-dev")
+    return locations(Path.cwd(), os.environ, Path.home()).state
 
 
 def ensure_all(progress: Progress) -> None:
