@@ -76,9 +76,15 @@ async def _bring_up(plan: Plan, stores: Stores, supervisor: Supervisor, progress
     with progress.step("ledger: schema and inventory; topics"):
         applied = supervisor.run(ledger_apply(plan.checkout, plan.folder, stores.environment))
         await asyncio.gather(applied, create_topics(stores.kafka.bootstrap_servers, topics))
-    with progress.step("provider simulator, queue server, payment server"):
+    with progress.step("provider simulator, queue server, payment server") as step:
         programs = servers(plan.checkout, plan.folder, plan.ports, stores.environment)
-        await asyncio.gather(*(supervisor.start(program) for program in programs))
+        starts = await asyncio.gather(*(supervisor.start(program) for program in programs), return_exceptions=True)
+        for failure in filter(None, starts):
+            if plan.reload and isinstance(failure, SetupError):
+                step.outcome = "not all of them"
+                progress.say(f"  {failure}: it is started again when its code changes")
+            else:
+                raise failure
 
 
 def write_event(folder: Folder, ports: Ports) -> EventConfig:
