@@ -1,0 +1,69 @@
+"""The record of seats and money: tables, migrations, and the statements that change them.
+
+Postgres is the only witness of who owns a seat and who paid. Layers, each importing only those above it:
+
+- ``tables``: the schema, as SQLModel classes; ``migrations``: how a database gets there
+- ``errors``, ``records``: what callers see; ``best_available``: which seats lie together (pure)
+- ``database``: the only importer of asyncpg; connection faults become LedgerUnavailable here
+- ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``line``, ``inventory``: statements
+- ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records
+
+Every statement locks in one order (payment, seats by id, holds by id, buyers), so that none can wait in a circle.
+Every row carries its ``event`` (``namespace/name``): one database may serve many events.
+"""
+
+from ticketon_ledger.errors import (
+    BuyerLimit,
+    HoldLost,
+    InventoryRefused,
+    LedgerError,
+    LedgerUnavailable,
+    NotYours,
+    SeatsTaken,
+    SoldOut,
+    UnknownSeats,
+    UnknownZone,
+)
+from ticketon_ledger.ledger import Ledger
+from ticketon_ledger.records import (
+    Ceilings,
+    Hold,
+    HoldState,
+    Order,
+    OrderState,
+    Payment,
+    PaymentState,
+    SeatMap,
+    SeatState,
+    SeatView,
+    Ticket,
+    TicketState,
+    ZoneCounts,
+)
+
+__all__ = [
+    "BuyerLimit",
+    "Ceilings",
+    "Hold",
+    "HoldLost",
+    "HoldState",
+    "InventoryRefused",
+    "Ledger",
+    "LedgerError",
+    "LedgerUnavailable",
+    "NotYours",
+    "Order",
+    "OrderState",
+    "Payment",
+    "PaymentState",
+    "SeatMap",
+    "SeatState",
+    "SeatView",
+    "SeatsTaken",
+    "SoldOut",
+    "Ticket",
+    "TicketState",
+    "UnknownSeats",
+    "UnknownZone",
+    "ZoneCounts",
+]

@@ -1,0 +1,161 @@
+"""Postgres, and the only importer of asyncpg. Connection faults become LedgerUnavailable; nothing else is caught.
+
+A statement that fails for the connection's sake is not repeated here: whether it took effect is not known, and only its
+author knows whether asking twice is harmless. One that Postgres rolled back (deadlock, serialisation) is.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+
+import asyncpg
+
+from ticketon_ledger.errors import LedgerUnavailable
+
+#: A statement of ours takes milliseconds; one that takes this long is stuck behind a fault.
+COMMAND_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
+#: How long a request waits for a free connection before it is told to come again.
+ACQUIRE_SECONDS = 5.0
+_ROLLED_BACK_TRIES = 5
+
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, cancelled by statement_timeout
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full
+    asyncpg.ReadOnlySQLTransactionError,  # a replica that has not been promoted yet
+    asyncpg.InternalClientError,
+)
+_ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+#: A row by column name; asyncpg's own records have no types.
+Row: TypeAlias = Mapping[str, Any]
+ResultT = TypeVar("ResultT")
+
+
+class Statements(Protocol):
+    """What runs statements: the database itself, each on its own, or a transaction."""
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]: ...
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None: ...
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise LedgerUnavailable(f"Postgres is away: {type(error).__name__}: {error}") from error
+
+
+class Transaction:
+    """Statements of one transaction. Only ``Database.transaction`` makes it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        rows: Sequence[Row] = await self._connection.fetch(sql, *arguments)
+        return rows
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+        row: Row | None = await self._connection.fetchrow(sql, *arguments)
+        return row
+
+
+class Database:
+    """A pool of connections that comes back by itself after Postgres does."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, dsn: str, *, max_connections: int) -> Self:
+        """Make the pool; no connection is opened before it is needed, so Postgres may be away."""
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=0,
+                max_size=max_connections,
+                timeout=CONNECT_SECONDS,
+                command_timeout=COMMAND_SECONDS,
+                server_settings={
+                    "application_name": "ticketon",
+                    "statement_timeout": f"{COMMAND_SECONDS:.0f}s",
+                    "idle_in_transaction_session_timeout": f"{COMMAND_SECONDS:.0f}s",
+                    "timezone": "UTC",
+                    "jit": "off",  # compiling costs more than any of our statements takes
+                },
+            )
+        except (ValueError, *_UNAVAILABLE) as error:
+            raise LedgerUnavailable(f"the address of Postgres is of no use: {error}") from error
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close the connections; those still at work are cut off after COMMAND_SECONDS."""
+        try:
+            await asyncio.wait_for(self._pool.close(), COMMAND_SECONDS)
+        except (TimeoutError, *_UNAVAILABLE):
+            self._pool.terminate()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
+        """Run one statement in a transaction of its own; raises LedgerUnavailable."""
+        return await self._again(lambda: self._fetch(sql, arguments))
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+        """The first row, or None."""
+        rows = await self.fetch(sql, *arguments)
+        return rows[0] if rows else None
+
+    async def in_transaction(self, work: Callable[[Transaction], Awaitable[ResultT]]) -> ResultT:
+        """Run ``work`` in one transaction, again from its start when Postgres rolled it back for a deadlock."""
+        return await self._again(lambda: self._transaction(work))
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        with _faults():
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                yield connection
+
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Row]:
+        async with self._connection() as connection:
+            rows: Sequence[Row] = await connection.fetch(sql, *arguments)
+            return rows
+
+    async def _transaction(self, work: Callable[[Transaction], Awaitable[ResultT]]) -> ResultT:
+        async with self._connection() as connection, connection.transaction():
+            return await work(Transaction(connection))
+
+    @staticmethod
+    async def _again(call: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        for _ in range(_ROLLED_BACK_TRIES - 1):
+            try:
+                return await call()
+            except _ROLLED_BACK:
+                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - spreads the two that met
+        with _rolled_back():
+            return await call()
+
+
+@contextlib.contextmanager
+def _rolled_back() -> Iterator[None]:
+    try:
+        yield
+    except _ROLLED_BACK as error:
+        raise LedgerUnavailable(f"Postgres rolled the statement back {_ROLLED_BACK_TRIES} times: {error}") from error

@@ -1,0 +1,96 @@
+"""What can go wrong in the ledger. Pure.
+
+LedgerError
+├── LedgerUnavailable      Postgres is away, or too slow to say; nothing is known of the statement's effect
+├── SeatsTaken             named seats that somebody else has
+├── UnknownSeats           named seats that this event does not have
+├── UnknownZone            a zone that this event does not have
+├── SoldOut                fewer seats are left in the zone than were asked for
+├── BuyerLimit             the buyer would have more than maxPerBuyer
+├── HoldLost               the hold has ended: taken by another, given back, or paid
+├── NotYours               the hold belongs to another buyer
+└── InventoryRefused       the inventory asked for would touch what is sold; the last good one stays in force
+"""
+# ruff: noqa: N818 - SeatsTaken and SoldOut are how callers say it; LedgerError tells the family
+
+from collections.abc import Sequence
+
+_SHOWN = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+
+
+class LedgerError(Exception):
+    """Any failure of the ledger; the text says what to do."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Postgres does not answer. What was under way may or may not have happened: ask again, with the same ids."""
+
+
+class SeatsTaken(LedgerError):
+    """``seats`` are held or sold; none of the request was held."""
+
+    def __init__(self, seats: Sequence[str]) -> None:
+        super().__init__(f"taken: {listed(seats)}; choose other seats")
+        self.seats = list(seats)
+
+
+class UnknownSeats(LedgerError):
+    """``seats`` are not of this event."""
+
+    def __init__(self, seats: Sequence[str]) -> None:
+        super().__init__(f"not seats of this event: {listed(seats)}; GET /v1/seats lists those there are")
+        self.seats = list(seats)
+
+
+class UnknownZone(LedgerError):
+    """``zone`` is not of this event."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__(f"this event has no zone {zone!r}; GET /v1/event lists those there are")
+        self.zone = zone
+
+
+class SoldOut(LedgerError):
+    """``left`` seats of ``zone`` are free, fewer than were asked for."""
+
+    def __init__(self, zone: str, left: int) -> None:
+        super().__init__(f"{left} left in {zone}; ask for fewer, or for another zone, or wait for holds to run out")
+        self.zone = zone
+        self.left = left
+
+
+class BuyerLimit(LedgerError):
+    """A buyer may have ``limit`` seats, held, being paid and bought together."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"one buyer may have {limit} seats; give a hold back, or ask for fewer")
+        self.limit = limit
+
+
+class HoldLost(LedgerError):
+    """The hold has ended, or there never was one of this id."""
+
+    def __init__(self, hold_id: str) -> None:
+        super().__init__(f"the hold {hold_id} has ended; choose seats again")
+        self.hold_id = hold_id
+
+
+class NotYours(LedgerError):
+    """Somebody else's."""
+
+    def __init__(self, thing: str) -> None:
+        super().__init__(f"{thing} belongs to another buyer")
+
+
+class InventoryRefused(LedgerError):
+    """``reason`` is fit for the condition of the TicketEvent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,121 @@
+"""One object with all that the services ask of the ledger. It only hands on to the modules of statements."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from ticketon_contract.config import EventConfig
+from ticketon_ledger import holds, inventory, line, orders, seats
+from ticketon_ledger.database import Database
+from ticketon_ledger.records import Ceilings, Hold, Order, SeatMap, Ticket, ZoneCounts
+
+
+class Ledger:
+    """The record of seats and money. ``event`` is ``str(EventRef)`` throughout; all times are Postgres' own.
+
+    Every method raises LedgerUnavailable when Postgres does not answer; a write may then have happened or not.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    async def connect(cls, dsn: str, *, max_connections: int = 8) -> Self:
+        """Open no connection yet: Postgres may be away. Raises LedgerUnavailable for an address of no use."""
+        return cls(await Database.connect(dsn, max_connections=max_connections))
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def ping(self) -> None:
+        """Return when Postgres answers; raises LedgerUnavailable."""
+        await self.database.fetch("SELECT 1")
+
+    # Seats
+
+    async def seat_map(self, event: str, zone: str) -> SeatMap:
+        """Every seat of a zone with its state; raises UnknownZone."""
+        return await seats.seat_map(self.database, event, zone)
+
+    async def zone_counts(self, event: str) -> list[ZoneCounts]:
+        """Seats by state, one entry a zone; empty before the first inventory was applied."""
+        return await seats.zone_counts(self.database, event)
+
+    async def apply_inventory(self, config: EventConfig) -> int:
+        """Make the seats what the configuration says; returns the capacity. Raises InventoryRefused."""
+        return await inventory.apply(self.database, config)
+
+    # Holds
+
+    async def hold_seats(
+        self, event: str, *, buyer: str, number: int, seats: Sequence[str], hold_seconds: float, max_per_buyer: int
+    ) -> Hold:
+        """Hold named seats, all or none; raises SeatsTaken, UnknownSeats, BuyerLimit."""
+        return await holds.hold_seats(
+            self.database,
+            event,
+            buyer=buyer,
+            number=number,
+            seats=seats,
+            hold_seconds=hold_seconds,
+            max_per_buyer=max_per_buyer,
+        )
+
+    async def hold_quantity(
+        self, event: str, *, buyer: str, number: int, zone: str, quantity: int, hold_seconds: float, max_per_buyer: int
+    ) -> Hold:
+        """Hold the best seats of a zone; raises SoldOut, UnknownZone, BuyerLimit."""
+        return await holds.hold_quantity(
+            self.database,
+            event,
+            buyer=buyer,
+            number=number,
+            zone=zone,
+            quantity=quantity,
+            hold_seconds=hold_seconds,
+            max_per_buyer=max_per_buyer,
+        )
+
+    async def hold(self, event: str, hold_id: str) -> Hold | None:
+        """A hold as it stands, or None."""
+        return await holds.hold(self.database, event, hold_id)
+
+    async def release(self, event: str, hold_id: str, *, buyer: str) -> Hold:
+        """Give a hold back; raises HoldLost, NotYours."""
+        return await holds.release(self.database, event, hold_id, buyer=buyer)
+
+    # The line
+
+    async def raise_ceiling(self, event: str, kind: line.CeilingKind, *, at_least: int, block: int) -> int:
+        """A ceiling of at least ``at_least``, raised by a block where it was lower."""
+        return await line.raise_ceiling(self.database, event, kind, at_least=at_least, block=block)
+
+    async def ceilings(self, event: str) -> Ceilings:
+        """The line's ceilings and epoch; zeros before the first was raised."""
+        return await line.ceilings(self.database, event)
+
+    async def begin_epoch(self, event: str, *, after: int) -> Ceilings:
+        """Leave epoch ``after`` for the next, once, whoever asks; returns what is in force now."""
+        return await line.begin_epoch(self.database, event, after=after)
+
+    # Orders
+
+    async def order(self, event: str, order_id: str) -> Order | None:
+        """An order with its tickets, or None."""
+        return await orders.order(self.database, event, order_id)
+
+    async def orders_of(self, event: str, buyer: str) -> list[Order]:
+        """A buyer's orders, oldest first."""
+        return await orders.orders_of(self.database, event, buyer)
+
+    async def ticket(self, event: str, ticket_id: str) -> Ticket | None:
+        """A ticket, or None."""
+        return await orders.ticket(self.database, event, ticket_id)

@@ -1,0 +1,197 @@
+"""What the ledger tells: values, without behaviour of their own. Pure. Money is in minor units, times are aware UTC."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class SeatState(StrEnum):
+    """FREE -> HELD -> PAYING -> SOLD; back to FREE when a hold or an order ends. HELD past its time may be taken."""
+
+    FREE = "free"
+    HELD = "held"
+    PAYING = "paying"
+    SOLD = "sold"
+
+
+class HoldState(StrEnum):
+    """HELD -> PAYING -> PAID; PAYING -> HELD when a payment is declined in time; the others are ends."""
+
+    HELD = "held"
+    PAYING = "paying"
+    PAID = "paid"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class PaymentState(StrEnum):
+    """The states that the API shows. How they follow one another: ``ticketon_payments.saga``."""
+
+    ACCEPTED = "accepted"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORIZED = "authorized"
+    CAPTURING = "capturing"
+    PAID = "paid"
+    DECLINED = "declined"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+
+
+class Pending(StrEnum):
+    """What is to be done next for a payment; kept in its row, so that whoever comes after a crash goes on with it."""
+
+    AUTHORIZE = "authorize"  # ask the provider for the money; one-phase providers take it at once
+    ASK = "ask"  # the answer is not known: ask how it ended
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    NOTHING = "nothing"
+
+
+class OrderState(StrEnum):
+    """RESERVED: committed, the capture is not recorded yet. PAID has valid tickets."""
+
+    RESERVED = "reserved"
+    PAID = "paid"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+
+
+class TicketState(StrEnum):
+    """A ticket is PENDING until the capture is recorded."""
+
+    PENDING = "pending"
+    VALID = "valid"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatView:
+    """A seat as the public sees it: ``state`` is FREE, HELD (being paid as well) or SOLD."""
+
+    id: str
+    row: int
+    number: int
+    state: SeatState
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    """``version`` never falls, and differs whenever a state differs."""
+
+    zone: str
+    version: int
+    seats: list[SeatView]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCounts:
+    """Seats of a zone by state; a hold past its time counts as free. The four add up to ``capacity``."""
+
+    zone: str
+    capacity: int
+    free: int
+    held: int
+    paying: int
+    sold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lease on seats. ``generation`` is its fencing token: each attempt to pay has another.
+
+    ``state`` is EXPIRED once ``expires_at`` has passed, though the seats stay until somebody takes them.
+    """
+
+    id: str
+    event: str
+    buyer: str
+    number: int
+    seats: list[str]
+    amount: int
+    currency: str
+    state: HoldState
+    expires_at: datetime
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt to pay a hold. ``due_at``: when the next step is due for whoever looks (None: never)."""
+
+    id: str
+    event: str
+    hold_id: str
+    buyer: str
+    number: int
+    idempotency_key: str
+    body_hash: str
+    method_type: str
+    method_token: str
+    amount: int
+    currency: str
+    generation: int
+    protocol: str
+    state: PaymentState
+    pending: Pending
+    reason: str | None
+    next_action: str | None
+    provider_id: str | None
+    attempts: int
+    produce_attempts: int
+    accepted_at: datetime
+    consumed_at: datetime | None
+    due_at: datetime | None
+    settled_at: datetime | None
+    order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One seat, for one order."""
+
+    id: str
+    event: str
+    order_id: str
+    buyer: str
+    seat: str
+    zone: str
+    price: int
+    state: TicketState
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase. Its tickets are in the order of their seats' ids."""
+
+    id: str
+    event: str
+    hold_id: str
+    payment_id: str
+    buyer: str
+    number: int
+    amount: int
+    currency: str
+    state: OrderState
+    created_at: datetime
+    tickets: list[Ticket] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """No number above ``issued`` is given out, none above ``serving`` is called, whatever Redis says."""
+
+    issued: int
+    serving: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """What is to be told to the world: ``payload`` is a CloudEvent as JSON text."""
+
+    id: int
+    key: str
+    payload: str

@@ -1,0 +1,63 @@
+"""Which seats lie best together: the rule as a table, and as properties."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticketon_ledger.best_available import FreeSeat, blocks, scattered
+
+
+def row(picture: str, number: int = 1) -> list[FreeSeat]:
+    """``.`` is a free seat, anything else a taken one."""
+    return [FreeSeat(f"{number}-{n}", number, n) for n, mark in enumerate(picture, 1) if mark == "."]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "quantity", "expected"),
+    [
+        pytest.param(["....."], 1, ["1-3"], id="the middle of an empty row"),
+        pytest.param(["......"], 2, ["1-3", "1-4"], id="two in the middle"),
+        pytest.param(["....."], 4, ["1-1", "1-2", "1-3", "1-4"], id="a single is left where it cannot be avoided"),
+        pytest.param(["...", "xxx"], 2, ["1-1", "1-2"], id="and then in front"),
+        pytest.param(["...", "......"], 2, ["2-3", "2-4"], id="the next row, where no single is left alone"),
+        pytest.param(["xx..x..x"], 2, ["1-3", "1-4"], id="whole gaps are filled, the one nearer the middle first"),
+        pytest.param([".x.x.", "..."], 3, ["2-1", "2-2", "2-3"], id="together rather than in front"),
+        pytest.param(["..xx", "...x"], 3, ["2-1", "2-2", "2-3"], id="in one row"),
+    ],
+)
+def test_the_best_place(pictures: list[str], quantity: int, expected: list[str]) -> None:
+    free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
+    found = blocks(free, quantity, seats_per_row=len(pictures[0]))[0]
+    assert found == expected
+
+
+def test_nowhere_together() -> None:
+    assert blocks(row(".x.x."), 2, seats_per_row=5) == []
+
+
+def test_a_party_that_fits_nowhere_is_seated_in_as_few_pieces_as_possible() -> None:
+    assert scattered(row("..x...x."), 4) == ["1-4", "1-5", "1-6", "1-1"]
+    assert scattered(row("..x."), 4) == []
+
+
+halls = st.lists(st.text(alphabet=".x", min_size=8, max_size=8), min_size=1, max_size=4)
+
+
+@given(pictures=halls, quantity=st.integers(1, 5))
+def test_every_place_is_that_many_free_neighbours_of_one_row(pictures: list[str], quantity: int) -> None:
+    free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
+    ids = {seat.id for seat in free}
+    for place in blocks(free, quantity, seats_per_row=8):
+        assert set(place) <= ids
+        rows = {seat.split("-")[0] for seat in place}
+        numbers = [int(seat.split("-")[1]) for seat in place]
+        assert len(rows) == 1
+        assert numbers == list(range(numbers[0], numbers[0] + quantity))
+
+
+@given(pictures=halls, quantity=st.integers(1, 5))
+def test_a_place_is_found_whenever_there_are_enough_seats(pictures: list[str], quantity: int) -> None:
+    free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
+    chosen = scattered(free, quantity)
+    assert len(set(chosen)) == (quantity if len(free) >= quantity else 0)
+    assert set(chosen) <= {seat.id for seat in free}
