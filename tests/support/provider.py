@@ -1,0 +1,62 @@
+"""A provider simulator as a process of its own, which a test may kill and start again over the same books."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from support.eventually import eventually
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ProviderProcess:
+    """``url`` stays the same over restarts."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._books = folder / "books.sqlite"
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "ticketon_dev.provider", "--host", "127.0.0.1", "--port", str(self.port)),
+                *("--data", str(self._books), *self._arguments),
+            ],
+            env={**os.environ},
+        )
+        eventually(lambda: httpx.get(f"{self.url}/healthz").is_success, within_seconds=20)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is written that was not written before."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def faults(self, **faults: float | bool) -> None:
+        """Put these faults in force, and only these."""
+        httpx.put(f"{self.url}/admin/faults", json=faults).raise_for_status()
+
+    def books(self) -> list[dict[str, Any]]:
+        """Every entry there is."""
+        items: list[dict[str, Any]] = []
+        after: int | None = 0
+        while after is not None:
+            page = httpx.get(f"{self.url}/v1/books", params={"after": after}).raise_for_status().json()
+            items += page["items"]
+            after = page["next"]
+        return items
