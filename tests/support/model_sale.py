@@ -133,7 +133,13 @@ class ModelSale:
         hold = f"hold{len(self.holds)}"
         self.holds[hold] = seats
         self.owner.update(dict.fromkeys(seats, hold))
-        grant = {"hold_id": hold, "seats": seats, "payment_url": f"{self.url}/v1/payments", "payment_token": hold}
+        grant = {
+            "hold_id": hold,
+            "seats": seats,
+            "amount": 30_000 * len(seats),
+            "payment_url": f"{self.url}/v1/payments",
+            "payment_token": hold,
+        }
         return web.json_response(grant, status=201)
 
     def _free(self, zone: str) -> list[str]:

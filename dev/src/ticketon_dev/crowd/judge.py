@@ -21,6 +21,8 @@ RATE_WINDOW_SECONDS = 60.0
 #: So many examples of one broken rule are enough to start looking; the rest is counted.
 EXAMPLES = 5
 
+WAITING_STATES = frozenset({"pre_queue", "waiting"})
+
 Logs = Mapping[int, Sequence[Record]]  # by buyer, in the order they were written
 
 
@@ -178,7 +180,7 @@ def _rate_kept(logs: Logs, per_minute: int) -> Iterator[str | None]:
         admission = _admission(log)
         if admission is not None:
             present = _was_present(log)
-            last_wait = max((seen.sent for seen in present if seen.state == "waiting"), default=None)
+            last_wait = max((seen.sent for seen in present if seen.state in WAITING_STATES), default=None)
             if last_wait is None:
                 last_wait = present[0].sent if present else admission.sent
             spans.append((admission.at, last_wait - OBSERVATION_SECONDS))

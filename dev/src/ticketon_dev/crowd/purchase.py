@@ -109,7 +109,7 @@ async def _check_turn(buyer: Buyer, refusal: Answer) -> None:
 
 def _held(buyer: Buyer, answer: Answer) -> Held:
     held = Held(answer.body["hold_id"], answer.body["payment_url"], answer.body["payment_token"])
-    buyer.log(Kind.HELD, answer, hold=held.hold, seats=tuple(answer.body["seats"]))
+    buyer.log(Kind.HELD, answer, hold=held.hold, seats=tuple(answer.body["seats"]), amount=int(answer.body["amount"]))
     return held
 
 

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     ADMITTED = "admitted"  # the first pass was received: number
     ABSENT = "absent"  # from here on the buyer does not look, so that their turn may pass
     LEFT = "left"  # the buyer gave their place back
-    HELD = "held"  # hold, seats
+    HELD = "held"  # hold, seats, amount
     LET_GO = "let_go"  # the buyer lets the hold run out
     PAYMENT = "payment"  # payment, hold, state
     TICKET = "ticket"  # ticket, seats (one), order, payment
@@ -58,6 +58,7 @@ class Record:
     state: str | None = None
     hold: str | None = None
     seats: tuple[str, ...] = ()
+    amount: int | None = None  # minor units
     payment: str | None = None
     order: str | None = None
     ticket: str | None = None
