@@ -73,3 +73,17 @@ test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
 	@echo "==> integration tests"; .venv/bin/pytest -q tests/integration
 	@$(MAKE) --no-print-directory e2e
+
+# --- local cluster --------------------------------------------------------------------------------------------------
+
+.PHONY: up
+up: init ## a local Kubernetes with ingress controller, Kafka, Redis and Postgres (METRICS=1: metrics-server too)
+	@$(PYTHON) -m ticketon_dev.cluster up $(if $(METRICS),--metrics)
+
+.PHONY: images
+images: init ## build the images that changed, and load them into the cluster if it is up
+	@$(PYTHON) -m ticketon_dev.cluster images
+
+.PHONY: down
+down: init ## remove the cluster and all it made here (PURGE=volumes: the stores' data too; PURGE=1: everything kept)
+	@$(PYTHON) -m ticketon_dev.cluster down $(if $(PURGE),--purge $(if $(filter volumes,$(PURGE)),volumes,all))

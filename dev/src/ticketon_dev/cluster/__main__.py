@@ -1,0 +1,77 @@
+"""`python -m ticketon_dev.cluster up|down|images`: what `make up`, `make down` and `make images` call."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ticketon_dev.cluster import machine, up
+from ticketon_dev.cluster.choice import Choice, Provider, choose
+from ticketon_dev.cluster.context import ContextProvider
+from ticketon_dev.cluster.direct.provider import DirectProvider
+from ticketon_dev.cluster.kind import KindProvider
+from ticketon_dev.cluster.providers import ClusterProvider, Wishes
+from ticketon_dev.errors import SetupError
+from ticketon_dev.locations import Locations, checkout, locations
+from ticketon_dev.lock import exclusive
+from ticketon_dev.progress import Progress
+
+
+def provider_of(choice: Choice, at: Locations) -> ClusterProvider:
+    if choice.provider is Provider.CONTEXT:
+        return ContextProvider(at, choice.context)
+    if choice.provider is Provider.KIND and choice.engine is not None:
+        return KindProvider(at, choice.engine)
+    return DirectProvider(at)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code, and prints one line for what stands in the way."""
+    parser = argparse.ArgumentParser(prog="python -m ticketon_dev.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_command = commands.add_parser("up", help="have a cluster with ingress controller and stores")
+    up_command.add_argument("--metrics", action="store_true", help="metrics-server too")
+    down_command = commands.add_parser("down", help="remove the cluster and all it made")
+    down_command.add_argument("--purge", choices=["nothing", "volumes", "all"], default="nothing")
+    images_command = commands.add_parser("images", help="build the images and load them into the cluster")
+    images_command.add_argument("names", nargs="*")
+    asked = parser.parse_args(arguments)
+    progress = Progress()
+    try:
+        at = locations(checkout(), os.environ, Path.home())
+        with exclusive(at.state / "lock", f"make {asked.command}"):
+            choice = choose(os.environ.get("TICKETON_CONTEXT", ""), machine.answering_engines())
+            provider = provider_of(choice, at)
+            if asked.command == "images":
+                up.images(provider, at, asked.names, progress)
+                return 0
+            progress.say(f"Cluster: {choice.provider} ({choice.because})")
+            if asked.command == "up":
+                up.up(provider, at, Wishes(metrics=asked.metrics), progress)
+            else:
+                provider.remove(progress, volumes=asked.purge == "volumes", everything=asked.purge == "all")
+                up.forget(at)
+    except SetupError as problem:
+        print(f"make {asked.command}: {problem}", file=sys.stderr)
+        return 1
+    except OSError as problem:
+        print(f"make {asked.command}: {problem.strerror}: {problem.filename or ''}{hint(problem)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"make {asked.command}: interrupted; run it again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def hint(problem: OSError) -> str:
+    import errno
+
+    hints = {
+        errno.ENOSPC: ": the disk is full; free some and run it again",
+        errno.EACCES: ": run it with the rights for that, as root",
+    }
+    return hints.get(problem.errno or 0, "")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,42 @@
+"""The cgroups below which all pods are: the only module that writes below /sys/fs/cgroup."""
+
+from pathlib import Path
+
+from ticketon_dev.cluster.direct import layout
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+def folders() -> list[Path]:
+    """Return the cluster's cgroup in each hierarchy: one in the unified one, one a controller where they are apart."""
+    if (ROOT / "cgroup.controllers").exists():
+        return [ROOT / layout.CGROUP]
+    return sorted(
+        folder / layout.CGROUP
+        for folder in ROOT.iterdir()
+        if (folder / "cgroup.procs").exists() and not folder.is_symlink()
+    )
+
+
+def ensure() -> None:
+    """Make the cgroups; the kubelet refuses a root that is not there."""
+    for folder in folders():
+        if folder.parent == ROOT:  # unified: what a parent does not hand on, its children do not have
+            handed_on = (ROOT / "cgroup.subtree_control").read_text().split()
+            for controller in (ROOT / "cgroup.controllers").read_text().split():
+                if controller not in handed_on:
+                    (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
+        folder.mkdir(exist_ok=True)
+
+
+def remove() -> None:
+    """Remove the cgroups, innermost first; those of pods are empty by now."""
+    for folder in folders():
+        inner = sorted(
+            (path for path in folder.glob("**/") if path.is_dir()), key=lambda path: len(path.parts), reverse=True
+        )
+        for path in inner:
+            try:
+                path.rmdir()
+            except FileNotFoundError:
+                continue

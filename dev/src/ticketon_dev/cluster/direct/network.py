@@ -1,0 +1,79 @@
+"""The node's address, routes, kernel settings and firewall rules: the only module that calls ip, iptables and sysctl."""
+
+import json
+from pathlib import Path
+
+from ticketon_dev.cluster.direct import layout
+from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.cluster.direct.removal import firewall_removal
+from ticketon_dev.command import CommandFailedError, run, succeeds
+
+# Kernel settings that pods need, as paths below /proc/sys. route_localnet lets 127.0.0.1:<node port> reach a pod.
+MACHINE_SETTINGS = {
+    "net/ipv4/ip_forward": "1",
+    "net/ipv4/conf/all/route_localnet": "1",
+}
+PROC_SYS = Path("/proc/sys")
+
+
+def bring_up(at: Layout) -> None:
+    """Give the node its address and keep the cluster's own addresses on this machine."""
+    _remember_settings(at)
+    for name, value in MACHINE_SETTINGS.items():
+        (PROC_SYS / name).write_text(value)
+    if not succeeds(["ip", "link", "show", layout.NODE_BRIDGE]):
+        run(["ip", "link", "add", layout.NODE_BRIDGE, "type", "bridge"])
+    run(["ip", "address", "replace", f"{layout.NODE_ADDRESS}/32", "dev", layout.NODE_BRIDGE])
+    run(["ip", "link", "set", layout.NODE_BRIDGE, "up"])
+    # A packet to a Service before kube-proxy has written its rules would leave by the default route, and a pooled
+    # connection that began so stays broken. An `unreachable` route would break the translation of addresses too.
+    run(["ip", "route", "replace", layout.SERVICE_NETWORK, "dev", layout.NODE_BRIDGE, "src", layout.NODE_ADDRESS])
+
+
+def take_down(at: Layout) -> None:
+    """Remove the firewall rules, the bridge with its routes, and put the kernel settings back."""
+    for family in ("iptables", "ip6tables"):
+        if not succeeds([f"{family}-save"]):
+            continue
+        removal = firewall_removal(run([f"{family}-save"]))
+        if removal:
+            run([f"{family}-restore", "--noflush"], given=removal)
+    if succeeds(["ip", "link", "show", layout.NODE_BRIDGE]):
+        run(["ip", "link", "delete", layout.NODE_BRIDGE])
+    _restore_settings(at)
+
+
+def _remember_settings(at: Layout) -> None:
+    """Write down the settings once: after a crash the first values are still the machine's own."""
+    if at.machine_settings.exists():
+        return
+    before = {name: (PROC_SYS / name).read_text().strip() for name in MACHINE_SETTINGS}
+    at.machine_settings.parent.mkdir(parents=True, exist_ok=True)
+    at.machine_settings.write_text(json.dumps(before))
+
+
+def _restore_settings(at: Layout) -> None:
+    try:
+        before = json.loads(at.machine_settings.read_text())
+    except (OSError, ValueError):
+        return
+    for name, value in before.items():
+        (PROC_SYS / name).write_text(value)
+    at.machine_settings.unlink()
+
+
+def routes() -> list[tuple[str, str]]:
+    """Return the networks that this machine has routes to, as (network, device), without the default and our own."""
+    try:
+        found = json.loads(run(["ip", "-json", "-4", "route", "show"]))
+    except (CommandFailedError, ValueError):
+        return []
+    own = layout.NODE_BRIDGE
+    pods = layout.POD_NETWORK.rsplit(".", 1)[0] + "."
+    return [
+        (route["dst"], route.get("dev", ""))
+        for route in found
+        if route["dst"] != "default"
+        and route.get("dev") != own
+        and not (route["dst"].startswith(pods) and route["dev"].startswith("veth"))
+    ]

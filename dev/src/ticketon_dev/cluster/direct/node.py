@@ -1,0 +1,119 @@
+"""Brings the direct cluster's node up and takes it away: the order of the steps, each in a module of its own."""
+
+import shutil
+from pathlib import Path
+
+from ticketon_dev.cluster.direct import authority, cgroups, network, processes, removal, runtime
+from ticketon_dev.cluster.direct.certificates import CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY, certificate_plan
+from ticketon_dev.cluster.direct.components import Component, components
+from ticketon_dev.cluster.direct.configuration import configuration_files
+from ticketon_dev.cluster.direct.layout import CNI_NETWORK, Layout
+from ticketon_dev.command import run
+from ticketon_dev.progress import Progress
+
+POD_END_SECONDS = 8.0
+RESULT_CACHE = Path("/var/lib/cni/results")  # the CNI library's own, wherever the network's configuration lies
+NODE_LOGS = Path("/var/log/containers")  # links that the kubelet makes for log shippers
+
+
+def start(at: Layout, progress: Progress) -> None:
+    """Have every program of the node run and serve; leaves alone those that do."""
+    with progress.step("certificates and configuration") as step:
+        made = make_certificates(at)
+        written = write_configuration(at)
+        step.outcome = f"{made} made, {written} files written" if made or written else "unchanged"
+    with progress.step("address, routes, cgroups"):
+        at.cluster.mkdir(parents=True, exist_ok=True)
+        at.runtime.mkdir(parents=True, exist_ok=True)
+        network.bring_up(at)
+        cgroups.ensure()
+    with progress.step("control plane and node") as step:
+        started = []
+        for component in components(at):
+            step.doing = component.name
+            if processes.ensure_running(component, at, lambda asked: is_healthy(asked, at)):
+                started.append(component.name)
+        step.outcome = (
+            f"started {', '.join(started)}"
+            if 0 < len(started) < 3
+            else f"{len(started)} programs started"
+            if started
+            else "running"
+        )
+
+
+def is_healthy(component: Component, at: Layout) -> bool:
+    if component.name == "containerd":
+        return runtime.answers(at)
+    return processes.answers_ok(component.health_url, at.certificate("admin"), at.key("admin"))
+
+
+def make_certificates(at: Layout) -> int:
+    """Make what is missing or does not fit; return how many."""
+    signers = {
+        CLUSTER_AUTHORITY: authority.authority(at.keys, CLUSTER_AUTHORITY, "ticketon-cluster"),
+        FRONT_PROXY_AUTHORITY: authority.authority(at.keys, FRONT_PROXY_AUTHORITY, "ticketon-front-proxy"),
+    }
+    authority.ensure_signing_key(at.keys, "service-accounts")
+    return sum(
+        authority.ensure_certificate(at.keys, request, signers[request.authority]) for request in certificate_plan()
+    )
+
+
+def write_configuration(at: Layout) -> int:
+    """Write the files whose text differs, so that an unchanged one keeps its age; return how many."""
+    written = 0
+    for path, text in configuration_files(at).items():
+        if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            written += 1
+    return written
+
+
+def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> bool:
+    """Remove everything that the cluster made on this machine; return whether there was anything running.
+
+    Safe at any time and twice: it works from what the machine shows.
+    """
+    stages = removal.stopping_stages(processes.all_processes(), at)
+    pods = processes.pids_in(cgroups.folders())
+    with progress.step("end the pods") as step:
+        for stage in stages:
+            if removal.component_of(stage[0].argv, at) in (
+                "kubelet",
+                "kube-proxy",
+                "kube-scheduler",
+                "kube-controller-manager",
+            ):
+                processes.end(stage, seconds=5)
+        step.outcome = f"{processes.end_pods(cgroups.folders(), POD_END_SECONDS)} processes"
+        sockets = runtime.shim_sockets(at)
+        runtime.remove_containers(at)
+    with progress.step("end the node's programs") as step:
+        rest = removal.stopping_stages(processes.all_processes(), at)
+        for stage in rest:
+            processes.end(stage, seconds=5)
+        step.outcome = f"{sum(len(stage) for stage in stages)} programs"
+    with progress.step("remove mounts, network, firewall rules, cgroups"):
+        for point in removal.mounts_to_remove(Path("/proc/self/mounts").read_text(), [at.runtime, at.state]):
+            run(["umount", "--lazy", point])
+        network.take_down(at)
+        cgroups.remove()
+        remove_strays(at, sockets)
+    with progress.step("remove files") as step:
+        for folder in removal.folders_to_remove(at, volumes=volumes, everything=everything):
+            shutil.rmtree(folder, ignore_errors=True)
+        step.outcome = "all state" if everything else "volumes too" if volumes else "volumes kept"
+    return bool(stages or pods)
+
+
+def remove_strays(at: Layout, sockets: list[Path]) -> None:
+    """Remove the few files that programs of the node leave outside of our folders."""
+    for socket in sockets:
+        socket.unlink(missing_ok=True)
+    for result in RESULT_CACHE.glob(f"{CNI_NETWORK}-*"):
+        result.unlink(missing_ok=True)
+    for log in NODE_LOGS.glob("*"):
+        if log.is_symlink() and log.readlink().is_relative_to(at.pod_logs):
+            log.unlink()

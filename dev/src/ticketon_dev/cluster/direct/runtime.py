@@ -1,0 +1,51 @@
+"""containerd of the direct cluster: the only module that calls ctr."""
+
+from pathlib import Path
+
+from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.command import run, succeeds
+
+NAMESPACE = "k8s.io"  # where the kubelet's images live
+
+
+def _ctr(at: Layout) -> list[str]:
+    return ["ctr", "--address", str(at.containerd_socket), "--namespace", NAMESPACE]
+
+
+def answers(at: Layout) -> bool:
+    return succeeds(["ctr", "--address", str(at.containerd_socket), "version"], timeout_seconds=2)
+
+
+def image_names(at: Layout) -> set[str]:
+    return set(run([*_ctr(at), "images", "list", "--quiet"]).split())
+
+
+def import_archive(at: Layout, archive: Path) -> None:
+    """Import every image of an OCI archive under the names that its index gives them."""
+    run([*_ctr(at), "images", "import", archive])
+
+
+def tag(at: Layout, source: str, target: str) -> None:
+    run([*_ctr(at), "images", "tag", "--force", source, target])
+
+
+def remove_images(at: Layout, names: list[str]) -> None:
+    if names:
+        run([*_ctr(at), "images", "remove", *names])
+
+
+def shim_sockets(at: Layout) -> list[Path]:
+    """Return the sockets that the shims keep outside of our folders; containerd notes each beside its task."""
+    found = []
+    for note in at.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address"):
+        found.append(Path(note.read_text().strip().removeprefix("unix://")))
+    return found
+
+
+def remove_containers(at: Layout) -> None:
+    """Forget all containers and their layers, keeping the images; only when containerd still answers."""
+    if not answers(at):
+        return
+    names = run([*_ctr(at), "containers", "list", "--quiet"]).split()
+    if names:
+        run([*_ctr(at), "containers", "delete", *names])

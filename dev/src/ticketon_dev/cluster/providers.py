@@ -1,0 +1,62 @@
+"""What a provider of a cluster has to be able to do, and the one for a cluster that is already there."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ticketon_dev.cluster.kubectl import Kubectl
+from ticketon_dev.cluster.manifests import Document
+from ticketon_dev.images.engines import Engine
+from ticketon_dev.images.making import Workshop
+from ticketon_dev.progress import Progress
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What `make up` was asked for besides a cluster."""
+
+    metrics: bool = False
+
+
+class ClusterProvider(ABC):
+    """One way to have a Kubernetes cluster on or from this machine."""
+
+    #: Whether the provider's cluster comes without a name server and without a provisioner of volumes.
+    bare: bool = False
+
+    @abstractmethod
+    def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
+        """Have the cluster answer; safe when it already does. Raises SetupError before it changes anything, if it can."""
+
+    @abstractmethod
+    def is_up(self) -> bool:
+        """Say whether the cluster answers, in a second or so."""
+
+    @abstractmethod
+    def workshop(self) -> Workshop:
+        """Return what images for this cluster are made with."""
+
+    @abstractmethod
+    def load(self, engine: Engine, references: Mapping[str, str], progress: Progress) -> Mapping[str, str]:
+        """Bring images, by name, to where the nodes find them, and return the names that they find them by."""
+
+    @abstractmethod
+    def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:
+        """Return the references of what is no part of this project (traefik, coredns, metrics-server), loaded already."""
+
+    @abstractmethod
+    def gateway_api(self, progress: Progress) -> Path:
+        """Return the file of the Gateway API's definitions."""
+
+    @abstractmethod
+    def helm(self, progress: Progress) -> Path:
+        """Return a Helm that is recent enough."""
+
+    @abstractmethod
+    def extra_manifests(self) -> list[Document]:
+        """Return what this provider's cluster needs before anything else."""
+
+    @abstractmethod
+    def remove(self, progress: Progress, *, volumes: bool, everything: bool) -> None:
+        """Remove the cluster and everything that it made on this machine; safe when there is none."""

@@ -1,0 +1,82 @@
+"""`up`, `down` and `load` for any provider: the order of the steps and what people are told at the end."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ticketon_dev.cluster import contents, manifests, tls
+from ticketon_dev.cluster.kubectl import Kubectl
+from ticketon_dev.cluster.providers import ClusterProvider, Wishes
+from ticketon_dev.cluster.toolchain import link
+from ticketon_dev.images import making, references
+from ticketon_dev.images.recipes import PRODUCT
+from ticketon_dev.locations import Locations
+from ticketon_dev.progress import Progress, duration
+
+
+def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progress) -> None:
+    """Have a cluster with its ingress controller and stores Ready, and its tools at their stated places."""
+    kubectl = provider.start(wishes, progress)
+    publish(kubectl, at)
+    link(provider.helm(progress), at.binaries / "helm")
+    images = provider.program_images(wishes, progress)
+    stores = make_and_load(provider, ["stores"], at, progress)
+    certificate = tls.ensure(at)
+    gateway_api = provider.gateway_api(progress)
+    with progress.step("apply manifests"):
+        extra = provider.extra_manifests()
+        if extra:
+            kubectl.apply(manifests.with_images(extra, images))
+        contents.apply_ingress(kubectl, at.manifests, gateway_api, certificate, images)
+        contents.apply_stores(kubectl, at.manifests, stores)
+        if wishes.metrics:
+            contents.apply_metrics(kubectl, at.manifests, images)
+    contents.wait_until_ready(kubectl, progress, name_server=provider.bare, metrics=wishes.metrics)
+    for line in farewell(at, progress.elapsed_seconds):
+        progress.say(line)
+
+
+def publish(kubectl: Kubectl, at: Locations) -> None:
+    """Leave the kubeconfig and kubectl where people and other commands look for them."""
+    link(kubectl.program, at.binaries / "kubectl")
+    if kubectl.kubeconfig != at.kubeconfig:
+        link(kubectl.kubeconfig, at.kubeconfig)
+
+
+def make_and_load(provider: ClusterProvider, names: list[str], at: Locations, progress: Progress) -> Mapping[str, str]:
+    """Make images and, where a cluster is up, bring them there; what is as it was costs nothing."""
+    workshop = provider.workshop()
+    made: Mapping[str, str] = making.make(workshop, names, progress)
+    if provider.is_up():
+        made = provider.load(workshop.engine, made, progress)
+    references.record(at.image_references, dict(made))
+    return made
+
+
+def images(provider: ClusterProvider, at: Locations, names: list[str], progress: Progress) -> None:
+    made = make_and_load(provider, names or list(PRODUCT), at, progress)
+    for name, reference in made.items():
+        progress.say(f"    {name:<16} {reference}")
+    where = (
+        "in the cluster"
+        if provider.is_up()
+        else "built; no cluster is up, so they are loaded by the next `make images` after `make up`"
+    )
+    progress.say(f"  {len(made)} images {where} ({duration(progress.elapsed_seconds)})")
+
+
+def farewell(at: Locations, seconds: float) -> list[str]:
+    """Say what there is now and how to use it."""
+    return [
+        f"  The cluster is up ({duration(seconds)}).",
+        f"    export KUBECONFIG={at.kubeconfig} PATH={at.binaries}:$PATH",
+        "    ingress    https://tickets.localhost:30443 and http://tickets.localhost:30080, on 127.0.0.1",
+        f"    authority  {at.authority}",
+        "    stores     kafka-0.kafka.data.svc:9092, redis.data.svc:6379, postgres.data.svc:5432 (user, database: ticketon)",
+        "    remove it with `make down`; `PURGE=volumes make down` drops the stores' data too, `PURGE=1 make down` all that is kept",
+    ]
+
+
+def forget(at: Locations) -> None:
+    """Take the stated places away with the cluster that they led to."""
+    for path in (at.kubeconfig, at.binaries / "kubectl", at.binaries / "helm", Path(at.image_references)):
+        path.unlink(missing_ok=True)

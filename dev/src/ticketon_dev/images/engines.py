@@ -1,0 +1,118 @@
+"""Builds Dockerfiles: the only module that calls buildah or docker. Both get the same file, context and base."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ticketon_dev.command import run, run_watched, succeeds
+from ticketon_dev.progress import Step
+
+
+class Engine(ABC):
+    """Something that turns a Dockerfile and its context into a named image."""
+
+    @abstractmethod
+    def has(self, reference: str) -> bool:
+        """Say whether an image of this name was built here and is still there."""
+
+    @abstractmethod
+    def build(
+        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
+    ) -> None:
+        """Build the image under the name."""
+
+    @abstractmethod
+    def tag(self, reference: str, name: str) -> None:
+        """Give an image another name."""
+
+    @abstractmethod
+    def push(self, reference: str) -> None:
+        """Push the image to the registry that its name begins with; the login is the engine's own."""
+
+    @abstractmethod
+    def export(self, reference: str, archive: Path) -> None:
+        """Write the image as an archive that containerd and kind can load under its name."""
+
+
+@dataclass(frozen=True)
+class Buildah(Engine):
+    """buildah without a daemon, in a chroot, with a storage of its own below `root`."""
+
+    root: Path
+    runtime: Path
+
+    def _command(self, *words: str) -> list[str]:
+        return [
+            "buildah",
+            "--root",
+            str(self.root),
+            "--runroot",
+            str(self.runtime),
+            "--storage-driver",
+            "overlay",
+            *words,
+        ]
+
+    def has(self, reference: str) -> bool:
+        return succeeds(self._command("inspect", "--type", "image", "--format", "{{.FromImageID}}", reference))
+
+    def build(
+        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
+    ) -> None:
+        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        # `--pull=never`: a base that is not here was to be made, and no registry has it. `--timestamp`: the same files
+        # give the same layer, whenever they are built.
+        flags = ["--layers", "--isolation", "chroot", "--pull=never", "--format", "oci", "--timestamp", "0"]
+        run_watched(
+            self._command("build", *flags, *given, "--file", str(dockerfile), "--tag", reference, str(context)),
+            step.note,
+            log=log,
+        )
+
+    def tag(self, reference: str, name: str) -> None:
+        run(self._command("tag", reference, name))
+
+    def push(self, reference: str) -> None:
+        run(self._command("push", "--quiet", reference))
+
+    def export(self, reference: str, archive: Path) -> None:
+        archive.unlink(missing_ok=True)
+        run(
+            self._command(
+                "push",
+                "--quiet",
+                "--disable-compression",
+                "--format",
+                "oci",
+                reference,
+                f"oci-archive:{archive}:{reference}",
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Buildx(Engine):
+    """Docker's builder, or Podman's under the same words."""
+
+    program: str = "docker"
+
+    def has(self, reference: str) -> bool:
+        return succeeds([self.program, "image", "inspect", reference])
+
+    def build(
+        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
+    ) -> None:
+        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        builder = ["buildx", "build", "--load", "--progress=plain"] if self.program == "docker" else ["build"]
+        argv = [self.program, *builder, *given, "--file", str(dockerfile), "--tag", reference, str(context)]
+        run_watched(argv, step.note, log=log)
+
+    def tag(self, reference: str, name: str) -> None:
+        run([self.program, "tag", reference, name])
+
+    def push(self, reference: str) -> None:
+        run([self.program, "push", "--quiet", reference])
+
+    def export(self, reference: str, archive: Path) -> None:
+        run([self.program, "save", "--output", str(archive), reference])
