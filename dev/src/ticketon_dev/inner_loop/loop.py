@@ -77,14 +77,12 @@ async def _bring_up(plan: Plan, stores: Stores, supervisor: Supervisor, progress
         applied = supervisor.run(ledger_apply(plan.checkout, plan.folder, stores.environment))
         await asyncio.gather(applied, create_topics(stores.kafka.bootstrap_servers, topics))
     with progress.step("provider simulator, queue server, payment server") as step:
-        programs = servers(plan.checkout, plan.folder, plan.ports, stores.environment)
-        starts = await asyncio.gather(*(supervisor.start(program) for program in programs), return_exceptions=True)
-        for failure in filter(None, starts):
-            if plan.reload and isinstance(failure, SetupError):
-                step.outcome = "not all of them"
-                progress.say(f"  {failure}: it is started again when its code changes")
-            else:
-                raise failure
+        failures = await _start(servers(plan.checkout, plan.folder, plan.ports, stores.environment), supervisor)
+        if failures and not plan.reload:
+            raise failures[0]
+        if failures:
+            step.outcome = "not all of them"
+    _report(failures, progress)
 
 
 def write_event(folder: Folder, ports: Ports) -> EventConfig:
@@ -158,14 +156,34 @@ async def _restart(
     names = ", ".join(program.name for program in ([ledger] if ledger else []) + list(programs))
     if not names:
         return
-    try:
-        with progress.step(f"code changed: {names}"):
-            await asyncio.gather(*(supervisor.stop(program.name) for program in programs))
+    failures: list[SetupError] = []
+    with progress.step(f"code changed: {names}") as step:
+        await asyncio.gather(*(supervisor.stop(program.name) for program in programs))
+        try:
             if ledger:
                 await supervisor.run(ledger)
-            await asyncio.gather(*(supervisor.start(program) for program in programs))
-    except SetupError as error:
-        progress.say(f"  {error}")
+        except SetupError as error:
+            failures.append(error)
+        else:
+            failures += await _start(programs, supervisor)
+        if failures:
+            step.outcome = "not all of them"
+    _report(failures, progress)
+
+
+async def _start(programs: Iterable[Program], supervisor: Supervisor) -> list[SetupError]:
+    """Start side by side, all of them; give what kept some from becoming ready."""
+    starts = await asyncio.gather(*(supervisor.start(program) for program in programs), return_exceptions=True)
+    failures = [failure for failure in starts if isinstance(failure, SetupError)]
+    for failure in starts:
+        if isinstance(failure, BaseException) and not isinstance(failure, SetupError):
+            raise failure
+    return failures
+
+
+def _report(failures: Iterable[SetupError], progress: Progress) -> None:
+    for failure in failures:
+        progress.say(f"  {failure}: it is started again when its code changes")
 
 
 def _of_interest(change: watchfiles.Change, path: str) -> bool:
