@@ -1,7 +1,8 @@
 """Whether the provider's books agree with what its customers were told: from both logs, and no record of ours. Pure.
 
-An entry of the books is ``{reference, id, amount, currency, captured, refunded, state}``; ``reference`` is the payment's
-id, amounts are in minor units. The books may hold charges of other sales: only payments in the buyers' logs are judged.
+An entry of the books is ``{reference, id, amount, currency, captured, refunded, state}``; ``reference`` is the
+payment's id, amounts are in minor units. The books may hold charges of other sales: only payments in the buyers' logs
+are judged.
 """
 
 from collections import defaultdict
