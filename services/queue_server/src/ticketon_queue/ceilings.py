@@ -1,0 +1,81 @@
+"""Keeps the line's counters under what the ledger has recorded, whatever Redis forgets.
+
+No number is given out above the issued ceiling and none is called above the serving ceiling; both are raised in
+Postgres before Redis learns of them. A Redis that forgot begins a new epoch above both.
+"""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from ticketon_contract.config import Admission
+from ticketon_ledger import Ceilings as Recorded
+from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, serving_block, serving_margin
+from ticketon_queue.line_store import Advanced, LineStore
+
+log = logging.getLogger(__name__)
+
+
+class Records(Protocol):
+    """What this module needs of the ledger."""
+
+    async def raise_ceiling(self, event: str, kind: str, *, at_least: int, block: int) -> int: ...
+
+    async def ceilings(self, event: str) -> Recorded: ...
+
+    async def begin_epoch(self, event: str, *, after: int) -> Recorded: ...
+
+
+class Ceilings:
+    """Of one event. All methods raise LedgerUnavailable or LineUnavailableError: the line then stays as it is.
+
+    RebaseNeededError: Redis forgot once more meanwhile; call again.
+    """
+
+    def __init__(self, records: Records, event: str) -> None:
+        self._records = records
+        self._event = event
+        self._turn = asyncio.Lock()
+
+    async def recorded_issued(self) -> int:
+        """No number above this was ever given out."""
+        return (await self._records.ceilings(self._event)).issued
+
+    async def rebase(self, store: LineStore, *, suspect_epoch: int | None = None) -> None:
+        """Begin an epoch, unless this Redis is usable after all: another server may have been quicker.
+
+        ``suspect_epoch``: counters of this epoch are known to have forgotten something, though they look usable.
+        """
+        async with self._turn:
+            # The epoch is read before Redis is looked at: whoever changes Redis in between has begun another one.
+            recorded = await self._records.ceilings(self._event)
+            held = await store.held()
+            if held.usable and held.epoch != suspect_epoch:
+                return
+            token = await store.prepare_rebase()
+            begun = await self._records.begin_epoch(self._event, after=recorded.epoch)
+            first = await store.rebase(token, epoch=begun.epoch, issued=begun.issued, serving=begun.serving)
+            log.log(
+                logging.INFO if begun.issued == 0 else logging.WARNING,
+                "the line begins an epoch",
+                extra={"epoch": begun.epoch, "issued": begun.issued, "serving": begun.serving, "first": first},
+            )
+
+    async def raise_issued(self, store: LineStore, *, epoch: int, ceiling: int) -> None:
+        """Make room for the next block of numbers above ``ceiling``, which Redis held in ``epoch``."""
+        async with self._turn:
+            raised = await self._records.raise_ceiling(self._event, "issued", at_least=ceiling + 1, block=ISSUED_BLOCK)
+            await store.raise_ceilings(epoch=epoch, issued=raised, serving=0)
+
+    async def keep_up(self, store: LineStore, advanced: Advanced, rules: Admission) -> bool:
+        """Raise what runs short after an advance; True where calls waited for it, so that advancing again helps."""
+        line = advanced.snapshot
+        if line.issued + ISSUED_MARGIN > advanced.issued_ceiling:
+            await self.raise_issued(store, epoch=line.epoch, ceiling=advanced.issued_ceiling)
+        wanted = max(advanced.wanted_ceiling, min(line.serving + serving_margin(rules.per_minute), line.issued))
+        if wanted <= advanced.serving_ceiling:
+            return False
+        block = serving_block(rules.per_minute)
+        raised = await self._records.raise_ceiling(self._event, "serving", at_least=wanted, block=block)
+        await store.raise_ceilings(epoch=line.epoch, issued=0, serving=raised)
+        return advanced.wanted_ceiling > 0

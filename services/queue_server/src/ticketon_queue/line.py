@@ -1,0 +1,184 @@
+"""The waiting line as requests see it: places, turns, and what is known while Redis is away.
+
+A poll of somebody who waits is answered from the token and the last snapshot, without Redis; Redis is visited to join,
+to take up a call, and once an epoch by everybody, so that a Redis that forgot learns again who is there.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from random import Random
+
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_contract.tokens import Pass, Place
+from ticketon_http.live import LiveEvent
+from ticketon_ledger import LedgerUnavailable
+from ticketon_queue.admission import Snapshot, eta_seconds, retry_after_seconds
+from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.line_store import Found, LineStore, LineUnavailableError, RebaseNeededError, Visit, Visited
+from ticketon_queue.visits import OverloadedError, Visits
+
+log = logging.getLogger(__name__)
+
+#: Redis and Postgres come back in seconds; jitter comes from the clients' own arrival.
+RETRY_SECONDS = 2
+#: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
+_TRIES = 4
+
+
+class State(StrEnum):
+    """Where a buyer stands. GONE: left, missed the turn twice, or the session or the sale is over."""
+
+    PRE_QUEUE = "pre_queue"
+    WAITING = "waiting"
+    ADMITTED = "admitted"
+    DONE = "done"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One buyer's place. ``kept``: Redis is away, and this is told from the token alone."""
+
+    state: State
+    number: int
+    position: int
+    epoch: int
+    session_until: float | None = None  # seconds since the epoch
+    new: bool = False
+    kept: bool = False
+
+
+def _unavailable(detail: str) -> ProblemError:
+    return ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS)
+
+
+class Line:
+    """Joins, looks and leaves of one server. The ticker sets ``snapshot``, and ``available`` while Redis answers."""
+
+    def __init__(self, live: LiveEvent, store: LineStore, ceilings: Ceilings, random: Random | None = None) -> None:
+        self.snapshot = Snapshot()
+        self.available = False
+        self._live = live
+        self._store = store
+        self._ceilings = ceilings
+        self._visits = Visits(self._send)
+        self._random = random or Random()  # noqa: S311 - jitter
+
+    async def join(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing:
+        """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
+        visited, found = await self._visit(_visit("j", user, place, held_pass))
+        if found.state == "closed":
+            raise self._refusal()
+        return self._standing(visited.epoch, found)
+
+    async def look(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing | None:
+        """Where this buyer stands; None for who has no place. Raises UNAVAILABLE only for who brings no token."""
+        if place is not None and held_pass is None and self._knows(place):
+            return self._waiting(place)
+        try:
+            visited, found = await self._visit(_visit("p", user, place, held_pass))
+        except ProblemError:
+            if held_pass is not None:
+                return Standing(State.ADMITTED, held_pass.number, 0, -1, held_pass.expires_at, kept=True)
+            if place is not None:
+                return replace(self._waiting(place), kept=True)
+            raise
+        return None if found.state == "none" else self._standing(visited.epoch, found)
+
+    async def leave(self, user: str, place: Place | None) -> None:
+        """Give the place up; whoever has none has nothing to give. Raises UNAVAILABLE."""
+        await self._visit(_visit("l", user, place, None))
+
+    def eta(self, standing: Standing) -> int | None:
+        """Seconds until the call, None where unknown."""
+        config = self._live.config
+        if standing.state is not State.WAITING or config.paused:
+            return 0 if standing.state is State.ADMITTED else None
+        return eta_seconds(standing.position, self.snapshot.rate_per_minute)
+
+    def retry_after(self, standing: Standing) -> float:
+        """Seconds after which to look again."""
+        eta: float | None = self.eta(standing)
+        if standing.state is State.PRE_QUEUE:
+            eta = max(0.0, (self._live.config.opens_at - datetime.now(UTC)).total_seconds())
+        if standing.kept:
+            eta = None
+        return retry_after_seconds(eta, self.snapshot.waiting, self._random)
+
+    def _knows(self, place: Place) -> bool:
+        """Whether the snapshot alone says where this place stands: it was confirmed in this epoch, and waits."""
+        return place.epoch == self.snapshot.epoch and place.number > self.snapshot.serving
+
+    def _waiting(self, place: Place) -> Standing:
+        return Standing(self._waiting_state(), place.number, self.snapshot.position(place.number), place.epoch)
+
+    def _waiting_state(self) -> State:
+        now = datetime.now(UTC)
+        if self._live.config.closed(now):
+            return State.GONE
+        return State.WAITING if self._live.config.on_sale(now) else State.PRE_QUEUE
+
+    def _standing(self, epoch: int, found: Found) -> Standing:
+        state = self._waiting_state() if found.state == "waiting" else State(found.state)
+        until = found.session_until_ms / 1000 if found.session_until_ms else None
+        return Standing(state, found.number, found.position, epoch, until, found.new)
+
+    def _refusal(self) -> ProblemError:
+        config = self._live.config
+        if config.closing:
+            return ProblemError(Problem.CLOSING, "the sale is being closed; no new places are given")
+        opens = config.pre_queue_opens_at or config.opens_at
+        if datetime.now(UTC) < opens:
+            detail = f"places are given from {opens.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} on"
+            return ProblemError(Problem.NOT_OPEN, detail, {"opens_at": f"{opens.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"})
+        return ProblemError(Problem.NOT_OPEN, "the sale has ended")
+
+    async def _send(self, visits: list[Visit]) -> Visited:
+        config = self._live.config
+        return await self._store.visit(
+            visits,
+            session_seconds=config.admission.session_seconds,
+            joins_open=config.joins_open(datetime.now(UTC)),
+        )
+
+    async def _visit(self, visit: Visit) -> tuple[Visited, Found]:
+        """Visit Redis, and put right what stands in the way: lost counters, a reached ceiling, a foreign number."""
+        try:
+            for _ in range(_TRIES):
+                try:
+                    visited, found = await self._visits.visit(visit)
+                except RebaseNeededError:
+                    await self._ceilings.rebase(self._store)
+                    continue
+                if found.state == "full":
+                    await self._ceilings.raise_issued(self._store, epoch=visited.epoch, ceiling=visited.issued_ceiling)
+                elif found.state == "ahead":
+                    visit = await self._explain(visit, visited)
+                else:
+                    return visited, found
+        except LineUnavailableError as error:
+            log.debug("the line is away", extra={"error": str(error)})
+            raise _unavailable("the line is away for a moment; your place is kept") from error
+        except RebaseNeededError as error:  # again, while it was put right
+            raise _unavailable("the line is being put in order; your place is kept") from error
+        except LedgerUnavailable as error:
+            raise _unavailable("no new places can be recorded for a moment; places are kept") from error
+        except OverloadedError as error:
+            raise _unavailable("more people come at this moment than can be served; come again") from error
+        raise _unavailable("the line is being put in order; your place is kept")
+
+    async def _explain(self, visit: Visit, visited: Visited) -> Visit:
+        """A number that Redis never gave out: it forgot, or the number is of a sale that was deleted."""
+        if visit.number > await self._ceilings.recorded_issued():
+            return replace(visit, number=0, pass_until_ms=0)
+        await self._ceilings.rebase(self._store, suspect_epoch=visited.epoch)
+        return visit
+
+
+def _visit(what: str, user: str, place: Place | None, held_pass: Pass | None) -> Visit:
+    number = held_pass.number if held_pass is not None else place.number if place is not None else 0
+    until = held_pass.expires_at * 1000 if held_pass is not None and held_pass.expires_at > time.time() else 0
+    return Visit(what, user, number, until)  # type: ignore[arg-type]

@@ -1,0 +1,166 @@
+"""What every server does by itself: advance the line, adopt the live configuration, publish figures. No leader.
+
+Any server may do all of it; Redis and its scripts see to it that more servers do not do more.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from ticketon_contract.summary import LineSummary
+from ticketon_http.health import Health
+from ticketon_http.live import LiveEvent
+from ticketon_ledger import Ledger, LedgerError, ZoneCounts
+from ticketon_queue import metrics
+from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.feed import Feed
+from ticketon_queue.line import Line
+from ticketon_queue.line_store import Advanced, LineStore, LineUnavailableError, RebaseNeededError
+
+log = logging.getLogger(__name__)
+
+#: A call is made, and seen by every server, this soon after it is possible.
+ADVANCE_SECONDS = 0.2
+#: Nothing becomes possible sooner than the script said, but for the clock's own grain.
+LEAST_SECONDS = 0.005
+CONFIG_SECONDS = 1.0
+PUBLISH_SECONDS = 1.0
+#: One server publishes at a time, for a little less than a second, so that the figures come every second.
+PUBLICATION_MS = 950
+#: While a store is away.
+AWAY_SECONDS = 0.5
+
+
+Step = Callable[[], Awaitable[float]]
+
+
+class Ticker:
+    """``store`` is a connection of its own: advancing never queues behind buyers."""
+
+    def __init__(
+        self,
+        *,
+        live: LiveEvent,
+        line: Line,
+        feed: Feed,
+        store: LineStore,
+        ceilings: Ceilings,
+        ledger: Ledger,
+        health: Health,
+    ) -> None:
+        self._live = live
+        self._line = line
+        self._feed = feed
+        self._store = store
+        self._ceilings = ceilings
+        self._ledger = ledger
+        self._health = health
+        self._counts: list[ZoneCounts] = []
+        self._raising: asyncio.Task[bool] | None = None
+
+    async def run(self) -> None:
+        """Tick until cancelled; no failure ends it."""
+        async with asyncio.TaskGroup() as group:
+            for step in (self._advance, self._configure, self._publish):
+                group.create_task(self._forever(step))
+
+    async def _forever(self, step: Step) -> None:
+        while True:
+            try:
+                pause = await step()
+            except (LineUnavailableError, LedgerError, RebaseNeededError) as error:
+                self._note("postgres" if isinstance(error, LedgerError) else "redis", error)
+                pause = AWAY_SECONDS
+            except Exception:
+                log.exception("a tick failed; the next one follows")
+                pause = AWAY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _advance(self) -> float:
+        config = self._live.config
+        is_open = config.on_sale(datetime.now(UTC)) and not config.paused
+        try:
+            advanced = await self._store.advance(config.admission, is_open=is_open)
+        except RebaseNeededError:
+            self._line.available = False
+            await self._ceilings.rebase(self._store)
+            advanced = await self._store.advance(config.admission, is_open=is_open)
+        self._see(advanced)
+        if await self._keep_up(advanced):
+            return 0.0
+        if advanced.next_ms is None:
+            return ADVANCE_SECONDS
+        return min(ADVANCE_SECONDS, max(LEAST_SECONDS, advanced.next_ms / 1000))
+
+    async def _keep_up(self, advanced: Advanced) -> bool:
+        """Have ceilings raised, and wait a tick for it at most: a Postgres that hangs must not stop the line."""
+        if self._raising is None:
+            work = self._ceilings.keep_up(self._store, advanced, self._live.config.admission)
+            self._raising = asyncio.create_task(work)
+        done, _ = await asyncio.wait({self._raising}, timeout=ADVANCE_SECONDS)
+        if not done:
+            return False
+        raising, self._raising = self._raising, None
+        try:
+            return raising.result()
+        except LedgerError as error:
+            self._note("postgres", error)
+            return False
+
+    def _see(self, advanced: Advanced) -> None:
+        if not self._line.available:
+            log.info("the line is here")
+        self._line.snapshot = advanced.snapshot
+        self._line.available = True
+        self._health.report("redis", ok=True)
+        metrics.show_line(self._live.config.ref, advanced.snapshot)
+        self._feed.tell()
+
+    async def _configure(self) -> float:
+        """Adopt what the operator has written; ask Redis who it is."""
+        self._live.refresh_files()
+        await self._store.check_run()
+        if self._live.offer(await self._store.live_config()):
+            self._feed.tell()
+        return CONFIG_SECONDS
+
+    async def _publish(self) -> float:
+        """Figures for the operator, by one server a second; the others only look whether Postgres is there."""
+        begun = time.monotonic()
+        mine = await self._store.claim_publication(PUBLICATION_MS)
+        try:
+            if mine:
+                self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
+            else:
+                await self._ledger.ping()
+            self._health.report("postgres", ok=True)
+        except LedgerError as error:  # the last counts are better than none: the line's own figures are fresh
+            self._note("postgres", error)
+        if mine:
+            await self._store.publish(self._summary())
+        return max(0.0, PUBLISH_SECONDS - (time.monotonic() - begun))
+
+    def _summary(self) -> LineSummary:
+        line = self._line.snapshot
+        return LineSummary(
+            at=time.time(),
+            issued=line.issued,
+            serving=line.serving,
+            waiting=line.waiting,
+            active=line.active,
+            joins_per_second=round(line.joins_per_second, 3),
+            admitted_per_minute=round(line.rate_per_minute or 0.0, 3),
+            capacity=sum(zone.capacity for zone in self._counts),
+            sold=sum(zone.sold for zone in self._counts),
+            paying=sum(zone.paying for zone in self._counts),
+            held=sum(zone.held for zone in self._counts),
+            free=sum(zone.free for zone in self._counts),
+        )
+
+    def _note(self, store: str, error: Exception) -> None:
+        if store == "redis":
+            self._line.available = False
+        if self._health.report(store, ok=False):
+            log.warning("a store is away", extra={"store": store, "error": str(error)})
