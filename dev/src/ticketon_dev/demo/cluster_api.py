@@ -4,9 +4,7 @@ Changes go through ``ticketon_dev.cluster.kubectl``; starting kubectl for every 
 same way works for every kind of cluster, for pods' own pages (the API server's proxy) and for kubelets' figures.
 """
 
-import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +13,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from ticketon_contract.names import GROUP, METRICS_PORT, PLURAL, VERSION
-from ticketon_dev.errors import SetupError
+from ticketon_dev.demo.tunnel import serving
 
 ANSWER_SECONDS = 8.0
 BOOKS_PAGE = 500
@@ -71,14 +69,13 @@ class ClusterApi:
         """Read all that the provider's simulator has in its books."""
         base = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/v1/books"
         entries: list[Object] = []
-        after = ""
+        cursor: dict[str, int] = {}
         while True:
-            page = await self.get(f"{base}?{urlencode({'after': after, 'limit': BOOKS_PAGE})}")
+            page = await self.get(f"{base}?{urlencode({'limit': BOOKS_PAGE, **cursor})}")
             entries += page["items"]
-            following = page.get("next")
-            if not following or not page["items"]:
+            if len(page["items"]) < BOOKS_PAGE:
                 return entries
-            after = str(following)
+            cursor = {"after": page["next"]}
 
 
 @asynccontextmanager
@@ -87,19 +84,7 @@ async def open_api(kubectl: Sequence[str]) -> AsyncIterator[ClusterApi]:
 
     Raises SetupError when it does not start.
     """
-    process = await asyncio.create_subprocess_exec(
-        *kubectl, "proxy", "--port=0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101  (asked for by stdout=PIPE above)
-        first = (await asyncio.wait_for(process.stdout.readline(), ANSWER_SECONDS)).decode()
-        address = re.search(r"127\.0\.0\.1:\d+", first)
-        if address is None:
-            raise SetupError(f"`kubectl proxy` did not start: {first.strip()}")
+    async with serving([*kubectl, "proxy", "--port=0"]) as port:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        async with aiohttp.ClientSession(f"http://{address[0]}", timeout=timeout) as session:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=timeout) as session:
             yield ClusterApi(session)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()

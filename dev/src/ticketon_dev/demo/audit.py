@@ -1,0 +1,34 @@
+"""``ticketon audit`` on a cluster's records: through a tunnel to Postgres and to the provider's books."""
+
+import asyncio
+import sys
+
+from ticketon_contract.names import EventRef
+from ticketon_dev.demo.install import STORES_NAMESPACE, Lab
+from ticketon_dev.demo.report import Audit
+from ticketon_dev.demo.tunnel import forwarded
+
+AUDIT_SECONDS = 60.0
+POSTGRES_PORT, PROVIDER_PORT = 5432, 8090
+
+
+async def audit(lab: Lab, event: EventRef) -> Audit:
+    """Run the command as a person would, with ports of 127.0.0.1 in place of the cluster's names."""
+    async with (
+        forwarded(lab.command, STORES_NAMESPACE, "svc/postgres", POSTGRES_PORT) as postgres,
+        forwarded(lab.command, event.namespace, "svc/provider", PROVIDER_PORT) as provider,
+    ):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "ticketon_cli", "audit", str(event)),
+            *("--provider-url", f"http://127.0.0.1:{provider}"),
+            env={"TICKETON_POSTGRES_URL": f"postgresql://ticketon:ticketon-dev@127.0.0.1:{postgres}/ticketon"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), AUDIT_SECONDS)
+        except TimeoutError:
+            process.kill()
+            return Audit(124, f"the audit did not end within {AUDIT_SECONDS:.0f} s")
+    return Audit(process.returncode or 0, output.decode())
