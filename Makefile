@@ -84,6 +84,10 @@ up: init ## a local Kubernetes with ingress controller, Kafka, Redis and Postgre
 images: init ## build the images that changed, and load them into the cluster if it is up
 	@$(PYTHON) -m ticketon_dev.cluster images
 
+.PHONY: demo
+demo: up images ## a show goes on sale on the local cluster, with a crowd, a live table, a report and an audit
+	@$(PYTHON) -m ticketon_dev.demo $(ARGS)
+
 .PHONY: down
 down: init ## remove the cluster and all it made here (PURGE=volumes: the stores' data too; PURGE=1: everything kept)
 	@$(PYTHON) -m ticketon_dev.cluster down $(if $(PURGE),--purge $(if $(filter volumes,$(PURGE)),volumes,all))
