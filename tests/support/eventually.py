@@ -10,10 +10,11 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def eventually(condition: Callable[[], T], within_seconds: float = 5.0) -> T:
+def eventually(condition: Callable[[], T], within_seconds: float = 5.0, *, every_seconds: float = POLL_SECONDS) -> T:
     """Call `condition` until it gives something true, and return that.
 
     What it raises counts as "not yet". Fails with the last result, or the last error as its cause, at the deadline.
+    `every_seconds` is for questions that cost something, such as those to a cluster.
     """
     deadline = time.monotonic() + within_seconds
     while True:
@@ -27,7 +28,7 @@ def eventually(condition: Callable[[], T], within_seconds: float = 5.0) -> T:
             return result
         if time.monotonic() >= deadline:
             raise _too_late(within_seconds, result, error)
-        time.sleep(POLL_SECONDS)
+        time.sleep(every_seconds)
 
 
 async def eventually_async(condition: Callable[[], Awaitable[T]], within_seconds: float = 5.0) -> T:

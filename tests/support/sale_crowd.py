@@ -1,0 +1,128 @@
+"""A crowd at a sale while the test does something else to it, and what has to be true when all have gone home."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from support.eventually import eventually
+from support.sale import LOOK_SECONDS, PER_MINUTE, Sale
+
+from ticketon_dev.crowd import WELL_BEHAVED, CrowdPlan, CrowdResult, Figures, Kind, Mix, Outcome, run_crowd
+from ticketon_dev.crowd.books import compare
+
+#: A hold that a lost reply left behind lapses after 10 s, and somebody has to be there to take its seats.
+WAITS_FOR_RETURNS_SECONDS = 14.0
+
+
+class CrowdAtWork:
+    """A crowd in a thread of its own. Use it as a context manager: leaving it early sends everybody home."""
+
+    def __init__(self, plan: CrowdPlan) -> None:
+        self.plan = plan
+        self.figures = Figures()
+        self._result: CrowdResult | None = None
+        self._failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[CrowdResult] | None = None
+        self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._task = self._loop.create_task(run_crowd(self.plan, self.figures))
+            self._result = self._loop.run_until_complete(self._task)
+        except BaseException as failure:  # noqa: BLE001  (it is raised again where the result is asked for)
+            self._failure = failure
+        finally:
+            self._loop.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread.is_alive() and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(timeout=30)
+
+    def wait_for(self, moment: Callable[[Figures], bool], within_seconds: float = 30.0) -> Self:
+        """Wait for a moment of the sale, as the crowd has it: ``crowd.wait_for(lambda seen: seen.tickets >= 10)``."""
+        eventually(lambda: self._failure or moment(self.figures), within_seconds, every_seconds=0.02)
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def result(self) -> CrowdResult:
+        """Wait until the last one has gone home; raises what the crowd raised."""
+        self._thread.join(timeout=self.plan.deadline_seconds + 30)
+        if self._failure is not None:
+            raise self._failure
+        assert self._result is not None, f"the crowd is still there: {dict(self.figures.stages)}"
+        return self._result
+
+
+def crowd(
+    sale: Sale,
+    *,
+    buyers: int = 100,
+    seed: int = 1,
+    mix: Mix = WELL_BEHAVED,
+    arrival_seconds: float = 8.0,
+    log_folder: Path | None = None,
+) -> CrowdAtWork:
+    """A crowd for a sale; it has set out when the context is entered."""
+    return CrowdAtWork(
+        CrowdPlan(
+            base_url=sale.base_url,
+            buyers=buyers,
+            seed=seed,
+            mix=mix,
+            ca_file=sale.lab.at.authority,
+            arrival_seconds=arrival_seconds,
+            deadline_seconds=150.0,
+            patience_seconds=60.0,
+            waits_for_returns_seconds=WAITS_FOR_RETURNS_SECONDS,
+            log_file=log_folder / f"{sale.namespace}.jsonl" if log_folder else None,
+        )
+    )
+
+
+# --- what has to be true afterwards
+
+
+def assert_sold_out(sale: Sale) -> None:
+    """Every seat is sold, once, by the operator's figures, which are a few seconds old."""
+    seats = eventually(
+        lambda: (now := sale.seats()) and now["sold"] >= now["capacity"] and now, 15.0, every_seconds=LOOK_SECONDS
+    )
+    assert seats, "no figures"
+    assert seats["sold"] == seats["capacity"] == sale.capacity
+    assert seats["held"] == seats["paying"] == seats["free"] == 0
+    assert sale.status()["phase"] == "SoldOut"
+
+
+def assert_buyers_were_told_the_truth(result: CrowdResult) -> None:
+    """Numbers, order, places, seats and tickets, by the buyers' own logs; nobody was left without an answer."""
+    verdict = result.verdict(admitted_per_minute=PER_MINUTE)
+    assert verdict.clean, "\n".join(verdict.summary())
+    left_alone = result.count(Outcome.UNSETTLED, Outcome.NO_ANSWER, Outcome.STILL_WAITING, Outcome.TURNED_AWAY)
+    assert left_alone == 0, dict(result.outcomes)
+
+
+def assert_books_equal_orders(sale: Sale, result: CrowdResult) -> None:
+    """The provider took what buyers were told that they paid, each payment once, and nothing beside it."""
+    books = sale.books()
+    verdict = compare(result.records, books)
+    assert verdict.clean, "\n".join(verdict.wrong)
+    assert verdict.unsettled == 0
+    assert verdict.taken == verdict.owed
+    kept = {entry["reference"] for entry in books if entry["captured"] != entry["refunded"]}
+    paid = {str(record.payment) for record in result.records if record.kind is Kind.PAYMENT and record.state == "paid"}
+    assert kept == paid, "the provider keeps money of payments that no buyer made"
+
+
+def tickets_told(result: CrowdResult) -> list[str]:
+    """Return the seats of all tickets that buyers fetched."""
+    return [seat for record in result.records if record.kind is Kind.TICKET for seat in record.seats]
