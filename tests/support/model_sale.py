@@ -48,6 +48,7 @@ class ModelSale:
                 web.delete("/v1/line", self._leave),
                 web.get("/v1/seats", self._seats),
                 web.post("/v1/holds", self._hold),
+                web.delete("/v1/holds/{hold}", self._leave),
                 web.post("/v1/payments", self._pay),
                 web.get("/v1/payments/{payment}", self._payment),
                 web.get("/v1/orders/{order}", self._shown),

@@ -51,6 +51,7 @@ async def shop(buyer: Buyer) -> Outcome:
                 break  # the hold is gone, the card is still good: take other seats
             cards.pop(0)
         if not cards:
+            await buyer.ask("give back", "DELETE", f"/v1/holds/{held.hold}")
             await buyer.leave()
             return Outcome.DECLINED
         buyer.enter(Stage.CHOOSING)
