@@ -41,8 +41,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str = "info") -> None:
-    """Send every logger's lines to stdout as JSON. uvicorn's notices of start and stop are ours to give, not its."""
+    """Send every logger's lines to stdout as JSON.
+
+    uvicorn's notices of start and stop are ours to give, not its; httpx tells of every request, which metrics count.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for talkative in ("uvicorn", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
