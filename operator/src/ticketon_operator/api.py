@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
+
 from ticketon_contract.config import PaymentRoute, ProviderProtocol
 from ticketon_contract.names import MAX_EVENT_NAME
 
@@ -75,7 +76,7 @@ class Zone(_Model):
             rule(
                 "has(self.capacity) ? !has(self.rows) && !has(self.seatsPerRow) "
                 ": has(self.rows) && has(self.seatsPerRow)",
-                "a zone has either rows and seatsPerRow (named seats) or capacity (general admission): set one of the two",
+                "a zone has either rows and seatsPerRow (named seats) or capacity (general admission): set one",
             )
         )
     )
@@ -132,7 +133,7 @@ class QueueServers(_Model):
         json_schema_extra=rules(
             rule(
                 "self.minReplicas <= self.maxReplicas",
-                "queueServers.minReplicas must not exceed queueServers.maxReplicas: lower the first or raise the second",
+                "queueServers.minReplicas must not exceed queueServers.maxReplicas: lower it, or raise maxReplicas",
             ),
             rule(
                 "!has(self.autoscaling.prewarmReplicas) || self.autoscaling.prewarmReplicas <= self.maxReplicas",
@@ -398,7 +399,7 @@ class TicketEventSpec(_Model):
     )
 
 
-# --- status -------------------------------------------------------------------------------------------------------------
+# --- status ---------------------------------------------------------------------------------------------------------
 
 
 class Phase(StrEnum):

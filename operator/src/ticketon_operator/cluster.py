@@ -53,9 +53,9 @@ class Cluster:
         """Use the pod's service account, else the current context of the kubeconfig. Connects at the first call."""
         configuration = client.Configuration()
         try:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         configuration.retries = False  # callers decide; a repeated write is theirs to want
         return cls(client.ApiClient(configuration), threads=threads)
 
@@ -174,7 +174,7 @@ class Cluster:
     def _resource(self, kind: Kind) -> Resource:
         with self._discovery:
             if self._dynamic is None:
-                self._dynamic = dynamic.DynamicClient(self._api)
+                self._dynamic = dynamic.DynamicClient(self._api)  # type: ignore[no-untyped-call]
             if kind not in self._resources:
                 self._resources[kind] = self._dynamic.resources.get(api_version=kind.api_version, kind=kind.kind)
             return self._resources[kind]
@@ -214,7 +214,7 @@ def _translated(kind: Kind, call: Callable[[], T]) -> T:
 def _text(error: api_errors.DynamicApiError) -> str:
     """Return the API server's own sentence."""
     try:
-        message = json.loads(error.body)["message"]
+        message = json.loads(error.body or "")["message"]
     except (TypeError, ValueError, KeyError):
         return str(error.reason)
     return str(message)

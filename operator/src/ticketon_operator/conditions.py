@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ticketon_contract.summary import LineSummary
-
 from ticketon_operator.api import (
     Condition,
     LineStatus,
@@ -104,19 +103,18 @@ def _without_figures(status: TicketEventStatus) -> TicketEventStatus:
 def phase_of(event: TicketEvent, line: LineSummary | None, now: datetime) -> Phase:
     spec = event.spec
     closed = spec.closes_at is not None and spec.closes_at <= now
-    if event.metadata.deletion_timestamp or closed:
-        return Phase.CLOSED
-    if line is not None and line.sold_out:
-        return Phase.SOLD_OUT
-    if line is None and event.status.phase is Phase.SOLD_OUT:
-        return Phase.SOLD_OUT  # figures are away, the seats are still sold
-    if spec.paused:
-        return Phase.PAUSED
-    if spec.opens_at <= now:
-        return Phase.ON_SALE
-    if spec.pre_queue is not None and spec.pre_queue.opens_at <= now:
-        return Phase.PRE_QUEUE
-    return Phase.SCHEDULED
+    # Where figures are away, the seats are still sold.
+    sold_out = line.sold_out if line is not None else event.status.phase is Phase.SOLD_OUT
+    pre_queue_open = spec.pre_queue is not None and spec.pre_queue.opens_at <= now
+    first_that_holds = (
+        (event.metadata.deletion_timestamp is not None or closed, Phase.CLOSED),
+        (sold_out, Phase.SOLD_OUT),
+        (spec.paused, Phase.PAUSED),
+        (spec.opens_at <= now, Phase.ON_SALE),
+        (pre_queue_open, Phase.PRE_QUEUE),
+        (True, Phase.SCHEDULED),
+    )
+    return next(phase for holds, phase in first_that_holds if holds)
 
 
 def _condition(event: TicketEvent, kind: str, verdict: _Verdict, now: datetime) -> Condition:
@@ -196,16 +194,21 @@ def _line_ready(facts: Facts) -> _Verdict:
 
 def _payments_ready(event: TicketEvent, facts: Facts) -> _Verdict:
     needed = event.spec.payments.servers
-    available = facts.payments.available if facts.payments else 0
-    if available < needed:
+    if facts.payments is None or facts.payments.available < needed:
         message = f"fewer than {needed} payment servers are available: see the pods of the StatefulSet and their events"
         return _no("PaymentServersUnavailable", message)
     if facts.redis_error is not None:
-        return _Verdict(
-            "Unknown", "FiguresUnavailable", f"figures are read from Redis, which is away ({facts.redis_error})"
-        )
+        message = f"figures are read from Redis, which is away ({facts.redis_error})"
+        return _Verdict("Unknown", "FiguresUnavailable", message)
     if not facts.payment_servers:
         return _no("FiguresStale", "no payment server has published its figures in the last 10 s: see their logs")
+    return (
+        _stores_of_payments(facts) or _partitions(event, facts) or _yes("Settling", "payments are accepted and settled")
+    )
+
+
+def _stores_of_payments(facts: Facts) -> _Verdict | None:
+    """What is wrong with the stores, as the payment servers see them."""
     if not all(server.postgres_ok for server in facts.payment_servers):
         message = (
             "Postgres is away: payments are refused with Retry-After and nothing accepted is lost. "
@@ -218,15 +221,20 @@ def _payments_ready(event: TicketEvent, facts: Facts) -> _Verdict:
             "They go on by themselves when it answers at the kafka-bootstrap-servers of the connections Secret"
         )
         return _no("KafkaUnavailable", message)
+    return None
+
+
+def _partitions(event: TicketEvent, facts: Facts) -> _Verdict | None:
+    """What is wrong with who consumes which partition."""
     owned = {partition for server in facts.payment_servers for partition in server.owned_partitions}
-    unowned = [str(p) for p in range(event.spec.payments.partitions) if p not in owned]
-    if unowned:
-        message = (
-            f"no payment server consumes partition {', '.join(unowned)} of the payments topic: "
-            "payments there wait. See whether every payment server runs with this generation"
-        )
-        return _no("PartitionsUnowned", message)
-    return _yes("Settling", "payments are accepted and settled")
+    unowned = [str(partition) for partition in range(event.spec.payments.partitions) if partition not in owned]
+    if not unowned:
+        return None
+    message = (
+        f"no payment server consumes partition {', '.join(unowned)} of the payments topic: "
+        "payments there wait. See whether every payment server runs with this generation"
+    )
+    return _no("PartitionsUnowned", message)
 
 
 def _scaling(event: TicketEvent, facts: Facts) -> _Verdict:

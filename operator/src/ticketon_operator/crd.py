@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, generated from ``api.TicketEvent``. Pure; ``python -m ticketon_operator.crd`` prints it.
+"""The CustomResourceDefinition, generated from ``api.TicketEvent``: ``python -m ticketon_operator.crd`` prints it. Pure.
 
 Pydantic's JSON Schema becomes a structural OpenAPI schema: references are inlined, ``| None`` becomes an optional
 field, objects that have only defaults get ``default: {}`` so that the defaults inside them are applied as well.
@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 import yaml
-from ticketon_contract.names import GROUP, KIND, PLURAL, SHORT_NAME, VERSION
 
+from ticketon_contract.names import GROUP, KIND, PLURAL, SHORT_NAME, VERSION
 from ticketon_operator import api
 
 #: Keys of JSON Schema that mean nothing to, or are refused by, a structural schema.

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 from ticketon_contract.summary import LineSummary, PaymentsSummary
-
 from ticketon_operator.api import InventoryStatus
 from ticketon_operator.forecast import Forecast
 from ticketon_operator.scaling import Decision
@@ -105,7 +104,7 @@ def termination_message(pods: list[dict[str, Any]]) -> str:
 
 
 def pod_trouble(pods: list[dict[str, Any]]) -> str:
-    """Return why a pod does not start (an image that cannot be pulled, a Secret that is missing); empty where it does."""
+    """Return why a pod does not start (an image or a Secret that is missing); empty where it does."""
     for pod in pods:
         for container in (pod.get("status") or {}).get("containerStatuses", []):
             waiting = container.get("state", {}).get("waiting")

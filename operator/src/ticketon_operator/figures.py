@@ -13,9 +13,9 @@ import redis.asyncio
 from pydantic import ValidationError
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
 from ticketon_contract.names import EventRef
 from ticketon_contract.summary import LineSummary, PaymentsSummary
-
 from ticketon_operator.errors import RedisUnavailableError
 
 #: The poll comes again within a second or two: nothing is won by waiting longer.

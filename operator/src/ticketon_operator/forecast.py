@@ -7,7 +7,6 @@ after a calm minute well below, so that a rate around the forecast does not flap
 from dataclasses import dataclass
 
 from ticketon_contract.config import PaymentRoute
-
 from ticketon_operator.api import Payments
 
 CALM_SHARE = 0.8
@@ -36,7 +35,7 @@ def judge(state: Forecast, rate: float | None, forecast_per_second: float, now: 
 
 
 def next_step(payments: Payments) -> str:
-    """Return the next step of the order in which payments are given more room: servers, partitions, then the ingress."""
+    """Return the next step in giving payments more room: servers, then partitions, then the ingress."""
     if payments.servers < payments.partitions:
         return (
             f"next step: raise payments.servers from {payments.servers} (up to payments.partitions, "

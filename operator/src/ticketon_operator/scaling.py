@@ -167,7 +167,7 @@ def _remember(policy: Policy, state: State, sample: Sample | None, now: float) -
 
 
 def _thinned(loads: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    """Keep what a maximum over a sliding window needs: a figure that a later one exceeds can never be the maximum again.
+    """Keep what a sliding maximum needs: a figure that a later one exceeds can never be the maximum again.
 
     The short window keeps all its figures, since it is a mean.
     """

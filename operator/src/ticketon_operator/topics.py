@@ -12,8 +12,8 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
-from ticketon_contract.connections import Kafka
 
+from ticketon_contract.connections import Kafka
 from ticketon_operator.errors import KafkaUnavailableError, TopicsError
 
 REQUEST_TIMEOUT_MS = 5_000
@@ -30,7 +30,7 @@ class Changes:
 async def ensure(kafka: Kafka, wanted: Mapping[str, int], *, replication_factor: int | None, create: bool) -> Changes:
     """Make every topic have at least the wanted number of partitions; with ``create`` False, only check.
 
-    Raises KafkaUnavailableError; TopicsError where the brokers refuse, or where a topic is missing that must not be made.
+    Raises KafkaUnavailableError; TopicsError where the brokers refuse, or a topic that must not be made is missing.
     """
     async with _admin(kafka) as admin:
         found = await _partitions(admin, wanted)

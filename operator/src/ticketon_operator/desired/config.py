@@ -2,16 +2,15 @@
 
 from ticketon_contract import config as contract
 from ticketon_contract.config import EventConfig
-
-from ticketon_operator.api import InventoryStatus, Tls, TicketEvent, Zone
+from ticketon_operator.api import InventoryStatus, TicketEvent, Tls, Zone
 
 
 def event_config(event: TicketEvent, in_force: InventoryStatus | None, *, closing: bool = False) -> EventConfig:
     """Return the configuration with the inventory that the ledger has in force.
 
     Without one (a new event) the spec's inventory stands in: it is what the first ledger Job applies. Servers adopt
-    the higher ``generation``. A change of the inventory takes two steps, the rest of the spec at once and the zones once
-    the ledger has taken them, so each generation of the TicketEvent counts for two here.
+    the higher ``generation``. A change of the inventory takes two steps, the rest of the spec at once and the zones
+    once the ledger has taken them, so each generation of the TicketEvent counts for two here.
     """
     candidate = candidate_config(event, closing=closing)
     if in_force is None or not in_force.zones:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ticketon_contract.config import Admission, EventConfig
-
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.desired import pods
 from ticketon_operator.desired.inputs import Inputs

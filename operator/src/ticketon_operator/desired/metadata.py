@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 from ticketon_contract.names import GROUP, KIND, VERSION, EventRef
-
 from ticketon_operator.api import TicketEvent
 
 FIELD_MANAGER = "ticketon-operator"

@@ -7,7 +7,6 @@ here, and buyers reach the payment servers from anywhere. A cluster-wide policy 
 from typing import Any
 
 from ticketon_contract.names import HTTP_PORT, METRICS_PORT
-
 from ticketon_operator.api import EgressRule, TicketEvent
 from ticketon_operator.desired.metadata import Component, metadata, ref_of, selector
 

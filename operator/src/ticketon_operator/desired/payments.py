@@ -8,7 +8,6 @@ from typing import Any
 
 from ticketon_contract.config import PaymentRoute
 from ticketon_contract.names import HTTP_PORT
-
 from ticketon_operator.api import ServiceType, TicketEvent
 from ticketon_operator.desired import pods
 from ticketon_operator.desired.inputs import Inputs

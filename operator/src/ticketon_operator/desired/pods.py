@@ -5,7 +5,6 @@ from typing import Any
 
 from ticketon_contract.connections import KAFKA_KEYS, POSTGRES_KEYS, REDIS_KEYS, REQUIRED_KEYS
 from ticketon_contract.names import GROUP, HTTP_PORT, METRICS_PORT
-
 from ticketon_operator.api import Resources, TicketEvent
 from ticketon_operator.desired.inputs import Inputs
 from ticketon_operator.desired.metadata import Component, digest, labels, ref_of, selector

@@ -4,15 +4,28 @@ Neither leans on an annotation for correctness or safety: controllers of the sam
 Where ``payments.route`` is Ingress, the payments' host gets a route of its own beside the line's.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from ticketon_contract.config import PaymentRoute
-
-from ticketon_operator.api import Host, RouteKind, TicketEvent, Tls
+from ticketon_operator.api import RouteKind, TicketEvent, Tls
 from ticketon_operator.desired import payments, queue
 from ticketon_operator.desired.metadata import Component, metadata, ref_of
 
 PAYMENTS_PATH = "/v1/payments"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrance:
+    """One host and path, and the Service behind it."""
+
+    name: str
+    component: Component
+    host: str
+    path: str
+    service: str
+    port: int
+    tls: Tls
 
 
 def objects(event: TicketEvent) -> list[dict[str, Any]]:
@@ -20,45 +33,42 @@ def objects(event: TicketEvent) -> list[dict[str, Any]]:
     if kind is RouteKind.NONE:
         return []
     make = _ingress if kind is RouteKind.INGRESS else _http_route
-    ref = ref_of(event)
-    route = event.spec.route
-    manifests = [
-        make(event, ref.name, Component.QUEUE, route.host, route.path, ref.queue, queue.SERVICE_PORT, route.tls)
-    ]
-    if event.spec.payments.route is PaymentRoute.INGRESS:
-        port, tls = payments.service_port(event), event.spec.payments.tls
-        host = event.spec.payments.host
-        manifests.append(make(event, ref.payments, Component.PAYMENTS, host, PAYMENTS_PATH, ref.payments, port, tls))
-    return manifests
+    return [make(event, entrance) for entrance in _entrances(event)]
 
 
-def _ingress(
-    event: TicketEvent, name: str, component: Component, host: Host, path: str, service: str, port: int, tls: Tls
-) -> dict[str, Any]:
+def _entrances(event: TicketEvent) -> list[_Entrance]:
+    ref, route, pay = ref_of(event), event.spec.route, event.spec.payments
+    entrances = [_Entrance(ref.name, Component.QUEUE, route.host, route.path, ref.queue, queue.SERVICE_PORT, route.tls)]
+    if pay.route is PaymentRoute.INGRESS:
+        port = payments.service_port(event)
+        entrances.append(
+            _Entrance(ref.payments, Component.PAYMENTS, pay.host, PAYMENTS_PATH, ref.payments, port, pay.tls)
+        )
+    return entrances
+
+
+def _ingress(event: TicketEvent, entrance: _Entrance) -> dict[str, Any]:
     route = event.spec.route
-    backend = {"service": {"name": service, "port": {"number": port}}}
-    spec: dict[str, Any] = {
-        "rules": [{"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend}]}}]
-    }
+    backend = {"service": {"name": entrance.service, "port": {"number": entrance.port}}}
+    paths = [{"path": entrance.path, "pathType": "Prefix", "backend": backend}]
+    spec: dict[str, Any] = {"rules": [{"host": entrance.host, "http": {"paths": paths}}]}
     if route.class_name:
         spec["ingressClassName"] = route.class_name
-    if tls.enabled:
-        entry: dict[str, Any] = {"hosts": [host]}
-        if tls.secret_name:
-            entry["secretName"] = tls.secret_name
+    if entrance.tls.enabled:
+        entry: dict[str, Any] = {"hosts": [entrance.host]}
+        if entrance.tls.secret_name:
+            entry["secretName"] = entrance.tls.secret_name
         spec["tls"] = [entry]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": metadata(event, name, component, dict(route.annotations)),
+        "metadata": metadata(event, entrance.name, entrance.component, dict(route.annotations)),
         "spec": spec,
     }
 
 
-def _http_route(
-    event: TicketEvent, name: str, component: Component, host: Host, path: str, service: str, port: int, tls: Tls
-) -> dict[str, Any]:
-    del tls  # TLS of an HTTPRoute is its Gateway's
+def _http_route(event: TicketEvent, entrance: _Entrance) -> dict[str, Any]:
+    """TLS is not here: an HTTPRoute's is its Gateway's."""
     gateway = event.spec.route.gateway_ref
     if gateway is None:
         message = "route.kind HTTPRoute without route.gatewayRef passed the API server's validation"
@@ -69,14 +79,15 @@ def _http_route(
         parent["namespace"] = gateway.namespace
     if gateway.section_name:
         parent["sectionName"] = gateway.section_name
-    backend = {"group": "", "kind": "Service", "name": service, "port": port, "weight": 1}
+    backend = {"group": "", "kind": "Service", "name": entrance.service, "port": entrance.port, "weight": 1}
+    match = {"path": {"type": "PathPrefix", "value": entrance.path}}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": metadata(event, name, component, dict(event.spec.route.annotations)),
+        "metadata": metadata(event, entrance.name, entrance.component, dict(event.spec.route.annotations)),
         "spec": {
             "parentRefs": [parent],
-            "hostnames": [host],
-            "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": path}}], "backendRefs": [backend]}],
+            "hostnames": [entrance.host],
+            "rules": [{"matches": [match], "backendRefs": [backend]}],
         },
     }

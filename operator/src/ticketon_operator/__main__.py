@@ -1,0 +1,125 @@
+"""``python -m ticketon_operator``: stand by until the Lease is ours, then act until it is not."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+
+from ticketon_operator import handlers, logs, metrics
+from ticketon_operator.cluster import Cluster
+from ticketon_operator.figures import FiguresReader
+from ticketon_operator.health import Health
+from ticketon_operator.lease import Lease, LeaseLostError
+from ticketon_operator.observed import Observed
+from ticketon_operator.poll import Poller
+from ticketon_operator.reconcile import Reconciler
+from ticketon_operator.recorder import Recorder
+from ticketon_operator.reporting import Reporter
+from ticketon_operator.settings import Settings, SettingsError
+from ticketon_operator.teardown import Teardown
+from ticketon_operator.topicwatch import TopicWatch
+from ticketon_operator.workqueue import WorkQueue
+
+LEASE_NAME = "ticketon-operator"
+EXIT_USAGE = 2
+EXIT_LEASE_LOST = 3
+
+log = logging.getLogger("ticketon_operator")
+
+
+def main() -> None:
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        sys.stderr.write(f"ticketon_operator: {error}\n")
+        sys.exit(EXIT_USAGE)
+    logs.configure(settings.log_level)
+    asyncio.run(run(settings))
+
+
+async def run(settings: Settings) -> None:
+    """Run until told to end by a signal."""
+    health = Health()
+    health.serve(settings.metrics_port)
+    beat = asyncio.create_task(health.beat(), name="heartbeat")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    lease = Lease(Cluster.connect(threads=1), namespace=settings.namespace, name=LEASE_NAME, identity=settings.identity)
+    log.info("standing by", extra={"identity": settings.identity})
+    if await _before(stop, lease.acquire()):
+        health.acting = True
+        metrics.ACTING.set(1)
+        await act(settings, lease, stop)
+        await lease.release()
+    beat.cancel()
+
+
+async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
+    """Do the work of the acting replica until ``stop`` is set or a signal comes."""
+    cluster, observed, figures = Cluster.connect(), Observed(), FiguresReader()
+    recorder = Recorder(cluster)
+    reporter = Reporter(cluster, observed, recorder)
+    teardown = Teardown(cluster, figures, recorder, settle_seconds=settings.settle_seconds)
+    # The queue calls the reconciler, and a look at topics asks the queue: tied together here.
+    reconciler: Reconciler
+    queue = WorkQueue(lambda ref: reconciler.reconcile(ref))  # noqa: PLW0108 - bound below
+    topic_watch = TopicWatch(recorder, queue.add)
+    reconciler = Reconciler(
+        settings=settings,
+        cluster=cluster,
+        observed=observed,
+        recorder=recorder,
+        reporter=reporter,
+        topic_watch=topic_watch,
+        teardown=teardown,
+    )
+    poller = Poller(
+        events=reconciler.events,
+        cluster=cluster,
+        observed=observed,
+        figures=figures,
+        recorder=recorder,
+        reporter=reporter,
+    )
+    tasks = [
+        asyncio.create_task(_hold(lease), name="lease"),
+        asyncio.create_task(queue.run(), name="work queue"),
+        asyncio.create_task(poller.run(), name="poll"),
+    ]
+    try:
+        await handlers.watch(observed, queue.add, namespaces=settings.watch_namespaces, stop=stop)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await figures.close()
+        await cluster.close()
+
+
+async def _hold(lease: Lease) -> None:
+    try:
+        await lease.hold()
+    except LeaseLostError as error:
+        # Nothing is put in order: another replica may act in a moment, and every write of ours is idempotent.
+        log.critical("the Lease is lost, this process ends at once: %s", error)
+        logging.shutdown()
+        os._exit(EXIT_LEASE_LOST)
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Wait for ``work``; False where ``stop`` came first."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finished = task.done()
+    for pending in (task, stopped):
+        pending.cancel()
+    return finished
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Make objects be as their manifests say: write what is missing or differs, remove what is no longer wanted."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ticketon_operator import metrics
+from ticketon_operator.cluster import Cluster
+from ticketon_operator.desired.metadata import EVENT_LABEL, digest
+from ticketon_operator.drift import differences
+from ticketon_operator.errors import ClusterError, ClusterUnavailableError, ConflictError
+from ticketon_operator.facts import Outcome
+from ticketon_operator.kinds import SECRET, Kind
+from ticketon_operator.observed import Key, Observed
+from ticketon_operator.recorder import Recorder
+from ticketon_operator.tracked import Tracked
+
+#: Secrets are not watched (that would take the right to read all of them); they are written again this often.
+SECRETS_SECONDS = 30.0
+#: Paths named in an Event; a whole template that was emptied would name fifty.
+MAX_PATHS = 3
+
+log = logging.getLogger(__name__)
+
+Manifest = dict[str, Any]
+#: Called at once with an object that did not exist before.
+OnCreated = Callable[[Kind, str], Awaitable[None]]
+
+
+class Applier:
+    def __init__(self, cluster: Cluster, observed: Observed, recorder: Recorder) -> None:
+        self._cluster = cluster
+        self._observed = observed
+        self._recorder = recorder
+
+    async def apply_all(self, tracked: Tracked, manifests: Sequence[Manifest], on_created: OnCreated) -> Outcome:
+        """Apply what differs; one object that is refused does not keep the others from being applied.
+
+        Raises ClusterUnavailableError: then nothing is known, and all is tried again.
+        """
+        problems: list[tuple[str, str]] = []
+        secrets_due = time.monotonic() - tracked.secrets_checked_at >= SECRETS_SECONDS
+        for manifest in manifests:
+            kind, name = Kind.of(manifest), manifest["metadata"]["name"]
+            if kind is SECRET and not secrets_due and tracked.manifests.get((kind, name)) == digest(manifest):
+                continue
+            try:
+                if await self._apply(tracked, manifest):
+                    await on_created(kind, name)
+            except ClusterUnavailableError:
+                raise
+            except ConflictError as error:
+                problems.append(("NameTaken", f"{kind.kind} {name}: {error}"))
+            except ClusterError as error:
+                problems.append(("ApplyFailed", f"{kind.kind} {name} cannot be applied: {error}"))
+        if secrets_due:
+            tracked.secrets_checked_at = time.monotonic()
+        if problems:
+            reason, _ = problems[0]
+            return Outcome(False, reason, "; ".join(message for _, message in problems))
+        return Outcome(True, "Applied", "every object of this generation is applied")
+
+    async def prune(self, tracked: Tracked, manifests: Sequence[Manifest]) -> None:
+        """Delete objects of the event that no manifest stands for any more: an old route, a superseded Job."""
+        wanted = {(Kind.of(manifest), manifest["metadata"]["name"]) for manifest in manifests}
+        for kind, name in self._observed.keys(tracked.ref):
+            obj = self._observed.get(tracked.ref, kind, name)
+            if (kind, name) in wanted or obj is None or not _owned(tracked, obj) or _going(obj):
+                continue
+            log.info("removed, no longer wanted: %s %s", kind.kind, name, extra={"event": str(tracked.ref)})
+            await self._cluster.delete(kind, tracked.ref.namespace, name)
+            tracked.manifests.pop((kind, name), None)
+
+    async def _apply(self, tracked: Tracked, manifest: Manifest) -> bool:
+        """Apply one manifest where needed; returns whether that made the object."""
+        kind, name = Kind.of(manifest), manifest["metadata"]["name"]
+        key = (kind, name)
+        current: Mapping[str, Any] | None = self._observed.get(tracked.ref, kind, name)
+        if current is None:
+            # Not seen by a watch yet, or of a kind that is not watched, or not there.
+            current = await self._cluster.get(kind, tracked.ref.namespace, name)
+        why = self._why(tracked, key, manifest, current)
+        if why is None:
+            tracked.manifests[key] = digest(manifest)
+            return False
+        stored = await self._cluster.apply(manifest)
+        metrics.APPLIES.labels(kind.kind, why).inc()
+        if kind is not SECRET:
+            self._observed.put(kind, stored)
+        if why == "drift":
+            await self._recorder.normal(tracked.event, "DriftRepaired", _repair(manifest, current))
+        tracked.manifests[key] = digest(manifest)
+        return current is None
+
+    def _why(self, tracked: Tracked, key: Key, manifest: Manifest, current: Mapping[str, Any] | None) -> str | None:
+        """Why an object has to be written: ``new``, ``changed`` or ``drift``; None where it is as it should be."""
+        known = tracked.manifests.get(key)
+        if current is None:
+            return "new" if known is None else "drift"
+        if not _owned(tracked, current):
+            raise ConflictError(_not_ours(tracked, current))
+        if _going(current):
+            raise ClusterUnavailableError(f"{key[0].kind} {key[1]} is being deleted: it is made again once it is gone")
+        if not any(differences(manifest, current)):
+            return None
+        return "drift" if known == digest(manifest) else "changed"
+
+
+def _owned(tracked: Tracked, obj: Mapping[str, Any]) -> bool:
+    owners = obj["metadata"].get("ownerReferences") or []
+    return any(owner["uid"] == tracked.event.metadata.uid for owner in owners)
+
+
+def _going(obj: Mapping[str, Any]) -> bool:
+    return bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def _not_ours(tracked: Tracked, obj: Mapping[str, Any]) -> str:
+    if (obj["metadata"].get("labels") or {}).get(EVENT_LABEL) == tracked.ref.name:
+        return "left over from a TicketEvent of this name that was deleted: it is made again once it is gone"
+    return "an object of this name exists and belongs to something else: rename it, or this TicketEvent"
+
+
+def _repair(manifest: Manifest, current: Mapping[str, Any] | None) -> str:
+    what = f"{manifest['kind']} {manifest['metadata']['name']}"
+    if current is None:
+        return f"{what} was gone and has been made again"
+    paths = list(differences(manifest, current))
+    more = f" and {len(paths) - MAX_PATHS} more" if len(paths) > MAX_PATHS else ""
+    return f"{what} was changed and has been put right: {', '.join(paths[:MAX_PATHS])}{more}"

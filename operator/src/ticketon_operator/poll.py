@@ -1,0 +1,128 @@
+"""The one poll loop: figures of all events, grouped by Redis, every second; scaling and status from them."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+
+from ticketon_contract.names import EventRef
+from ticketon_operator import metrics, scaling
+from ticketon_operator.cluster import Cluster
+from ticketon_operator.errors import OperatorError, RedisUnavailableError
+from ticketon_operator.figures import FiguresReader
+from ticketon_operator.forecast import judge
+from ticketon_operator.kinds import DEPLOYMENT
+from ticketon_operator.observed import Observed
+from ticketon_operator.recorder import Recorder
+from ticketon_operator.reporting import Reporter
+from ticketon_operator.tracked import Tracked, now_utc
+
+POLL_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Poller:
+    def __init__(
+        self,
+        *,
+        events: Mapping[EventRef, Tracked],
+        cluster: Cluster,
+        observed: Observed,
+        figures: FiguresReader,
+        recorder: Recorder,
+        reporter: Reporter,
+    ) -> None:
+        self._events = events
+        self._cluster = cluster
+        self._observed = observed
+        self._figures = figures
+        self._recorder = recorder
+        self._reporter = reporter
+
+    async def run(self) -> None:
+        """Poll until cancelled. A round that takes longer than its second is followed by the next at once."""
+        while True:
+            started = time.monotonic()
+            try:
+                await self.round()
+            except Exception:
+                log.exception("a round of figures failed unexpectedly")
+            taken = time.monotonic() - started
+            metrics.POLL_SECONDS.observe(taken)
+            await asyncio.sleep(max(0.0, POLL_SECONDS - taken))
+
+    async def round(self) -> None:
+        groups: dict[str, list[Tracked]] = defaultdict(list)
+        for tracked in self._events.values():
+            if tracked.stores is not None and tracked.config is not None:
+                groups[tracked.stores.redis_url].append(tracked)
+        await self._figures.keep_only(set(groups))
+        await asyncio.gather(*(self._group(url, members) for url, members in groups.items()))
+
+    async def _group(self, url: str, members: list[Tracked]) -> None:
+        live = {t.ref: t.config.model_dump_json() for t in members if t.config is not None}
+        try:
+            figures = await self._figures.exchange(url, live)
+        except RedisUnavailableError as error:
+            for tracked in members:
+                tracked.redis_error, tracked.figures = str(error), None
+        else:
+            for tracked in members:
+                tracked.redis_error, tracked.figures = None, figures[tracked.ref]
+                tracked.figures_at = time.monotonic()
+        await asyncio.gather(*(self._follow(tracked) for tracked in members))
+
+    async def _follow(self, tracked: Tracked) -> None:
+        """Scale and report one event; trouble with it is no trouble of the others."""
+        try:
+            async with tracked.lock:
+                if tracked.event.metadata.deletion_timestamp is not None:
+                    return  # the reconcile that closes it reports
+                self._judge_payments(tracked)
+                await self._scale(tracked)
+                await self._reporter.report(tracked)
+        except OperatorError as error:
+            log.warning(
+                "figures could not be followed, they are in a second: %s", error, extra={"event": str(tracked.ref)}
+            )
+
+    def _judge_payments(self, tracked: Tracked) -> None:
+        servers = tracked.figures.payment_servers if tracked.figures else ()
+        rate = sum(server.payments_per_second for server in servers) if servers else None
+        planned = tracked.event.spec.payments.forecast_per_second
+        state = tracked.forecast
+        if state.rate is None and not state.exceeded:
+            before = tracked.event.status.condition("PaymentForecastExceeded")
+            if before is not None and before.status == "True":
+                state = type(state)(exceeded=True)  # a new leader goes on where the last one was
+        tracked.forecast = judge(state, rate, planned, time.monotonic())
+
+    async def _scale(self, tracked: Tracked) -> None:
+        ref, event = tracked.ref, tracked.event
+        now = now_utc().timestamp()
+        policy = scaling.Policy.of(event.spec.queue_servers, event.spec.opens_at.timestamp())
+        deployment = self._observed.get(ref, DEPLOYMENT, ref.queue)
+        there = int(deployment["spec"].get("replicas", 1)) if deployment else 0
+        if tracked.scaling is None:
+            tracked.scaling = scaling.State.start(policy, max(there, tracked.last_desired()), now)
+        line = tracked.figures.line if tracked.figures else None
+        sample = scaling.Sample(line.waiting, line.joins_per_second) if line else None
+        before = tracked.scaling.desired
+        foreign = self._observed.autoscaler_of(ref.namespace, ref.queue)
+        tracked.scaling, decision = scaling.decide(policy, tracked.scaling, sample, now, foreign=foreign)
+        tracked.decision = decision
+        if decision.replicas is None:
+            # Whoever scales instead: start from their number when they leave.
+            tracked.scaling = scaling.State.start(policy, there, now) if there else tracked.scaling
+            return
+        if deployment is None or deployment["metadata"].get("deletionTimestamp") or there == decision.replicas:
+            return
+        await self._cluster.scale(DEPLOYMENT, ref.namespace, ref.queue, decision.replicas)
+        if decision.replicas != before:
+            metrics.SCALINGS.labels(str(ref), "up" if decision.replicas > before else "down").inc()
+            await self._recorder.normal(event, "Scaled", decision.message)
+        elif deployment["metadata"].get("generation", 1) > 1:
+            message = f"queue servers were set to {there}; the line needs {decision.replicas}"
+            await self._recorder.normal(event, "DriftRepaired", message)

@@ -1,0 +1,111 @@
+"""The end of an event: the intake closes first, payments in flight settle, then the finalizer goes.
+
+Bounded: after ``settle_seconds`` the deletion goes on without them; what is in flight is in Postgres and Kafka, and is
+settled when the same name is applied again. The annotation ``ticketon.dev/force-delete: "true"`` waits for nothing at
+all. Retain leaves the topics; Delete removes them once no pod uses them. Seats and money are never touched.
+"""
+
+import logging
+import time
+from datetime import timedelta
+
+from ticketon_contract.names import GROUP
+from ticketon_operator import topics
+from ticketon_operator.api import DeletionPolicy
+from ticketon_operator.cluster import Cluster
+from ticketon_operator.desired.metadata import EVENT_LABEL
+from ticketon_operator.errors import KafkaUnavailableError, OperatorError, RedisUnavailableError
+from ticketon_operator.figures import FiguresReader
+from ticketon_operator.kinds import DEPLOYMENT, POD, STATEFUL_SET, TICKET_EVENT
+from ticketon_operator.recorder import Recorder
+from ticketon_operator.topicwatch import wanted_topics
+from ticketon_operator.tracked import Tracked, now_utc
+
+FINALIZER = f"{GROUP}/settle-payments"
+FORCE_ANNOTATION = f"{GROUP}/force-delete"
+#: Servers read the closing configuration, and publish, every second: figures of the first seconds may be of before.
+SETTLED_FIGURES_SECONDS = 4.0
+
+log = logging.getLogger(__name__)
+
+
+class Teardown:
+    def __init__(self, cluster: Cluster, figures: FiguresReader, recorder: Recorder, *, settle_seconds: float) -> None:
+        self._cluster = cluster
+        self._figures = figures
+        self._recorder = recorder
+        self._settle_seconds = settle_seconds
+
+    async def step(self, tracked: Tracked) -> bool:
+        """Take the next step; True once the finalizer is gone. Raises ClusterError."""
+        event = tracked.event
+        forced = event.metadata.annotations.get(FORCE_ANNOTATION) == "true"
+        waiting_for = "" if forced else self._waiting_for(tracked)
+        if waiting_for:
+            if not tracked.closing:
+                await self._recorder.normal(event, "Closing", "the intake is closed; payments in flight settle")
+            tracked.closing = waiting_for
+            return False
+        if event.spec.deletion_policy is DeletionPolicy.DELETE and not forced:
+            tracked.closing = await self._remove_topics(tracked)
+            if tracked.closing:
+                return False
+        await self._forget_live_configuration(tracked)
+        kept = [finalizer for finalizer in event.metadata.finalizers if finalizer != FINALIZER]
+        patch = {"metadata": {"resourceVersion": event.metadata.resource_version, "finalizers": kept}}
+        await self._cluster.merge(TICKET_EVENT, tracked.ref.namespace, tracked.ref.name, patch)
+        log.info("let go", extra={"event": str(tracked.ref), "forced": forced})
+        return True
+
+    def _waiting_for(self, tracked: Tracked) -> str:
+        """Say what the deletion waits for; empty where it need not wait any longer."""
+        begun = tracked.event.metadata.deletion_timestamp
+        age = now_utc() - begun if begun is not None else timedelta.max
+        # Without stores the event never got as far as a payment.
+        if age >= timedelta(seconds=self._settle_seconds) or tracked.stores is None:
+            return ""
+        force = f'annotate it with {FORCE_ANNOTATION}="true" to wait for nothing'
+        answered = time.monotonic() - tracked.figures_at < SETTLED_FIGURES_SECONDS
+        if tracked.redis_error is not None or tracked.figures is None or not answered:
+            return f"the intake is closing; whether payments are in flight is not known while Redis is away; {force}"
+        servers = tracked.figures.payment_servers
+        if not servers:
+            unknown = f"no payment server publishes its figures, payments may be in flight; {force}"
+            return unknown if tracked.figures.ever_paid else ""
+        if age < timedelta(seconds=SETTLED_FIGURES_SECONDS):
+            return "the intake is closing"
+        in_flight = any(server.in_flight + server.unknown for server in servers)
+        return f"payments in flight settle; {force}" if in_flight else ""
+
+    async def _remove_topics(self, tracked: Tracked) -> str:
+        """Remove pods, then topics; returns what is waited for, empty once done.
+
+        In this order: a consumer or producer that still runs could have the broker make its topic again.
+        """
+        ref = tracked.ref
+        await self._cluster.delete(DEPLOYMENT, ref.namespace, ref.queue)
+        await self._cluster.delete(STATEFUL_SET, ref.namespace, ref.payments)
+        if await self._cluster.list(
+            POD, ref.namespace, f"{EVENT_LABEL}={ref.name},app.kubernetes.io/component=payment-server"
+        ):
+            return "the payment servers stop"
+        if tracked.stores is None:
+            return ""
+        names = tuple(wanted_topics(ref, 1))
+        try:
+            await topics.remove(tracked.stores.kafka, names)
+        except KafkaUnavailableError as error:
+            return f'{error}, so the topics cannot be removed; annotate {FORCE_ANNOTATION}="true" to leave them'
+        except OperatorError as error:
+            return f'{error}; annotate {FORCE_ANNOTATION}="true" to leave the topics'
+        await self._recorder.normal(tracked.event, "TopicsRemoved", ", ".join(names))
+        return ""
+
+    async def _forget_live_configuration(self, tracked: Tracked) -> None:
+        """A closing configuration that stays behind would be met by the servers of a successor of the same name."""
+        if tracked.stores is None:
+            return
+        try:
+            await self._figures.forget(tracked.stores.redis_url, tracked.ref)
+        except RedisUnavailableError as error:
+            log.warning("the live configuration stays in Redis: %s", error, extra={"event": str(tracked.ref)})
