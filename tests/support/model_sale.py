@@ -13,7 +13,7 @@ from typing import Any, Self
 from aiohttp import web
 
 ROWS, SEATS_PER_ROW, STANDING = 4, 5, 10
-ZONES = [
+ZONES: list[dict[str, Any]] = [
     {"name": "R", "price": 50_000, "rows": ROWS, "seats_per_row": SEATS_PER_ROW, "capacity": 0},
     {"name": "GA", "price": 30_000, "rows": 0, "seats_per_row": 0, "capacity": STANDING},
 ]
@@ -47,6 +47,7 @@ class ModelSale:
                 web.get("/v1/line", self._poll),
                 web.delete("/v1/line", self._leave),
                 web.get("/v1/seats", self._seats),
+                web.get("/v1/serving", self._serving),
                 web.post("/v1/holds", self._hold),
                 web.delete("/v1/holds/{hold}", self._leave),
                 web.post("/v1/payments", self._pay),
@@ -113,7 +114,13 @@ class ModelSale:
 
     # --- seats and money
 
-    async def _seats(self, _: web.Request) -> web.Response:
+    async def _serving(self, _: web.Request) -> web.Response:
+        return web.json_response({"sold_out": not (self._free("R") or self._free("GA"))})
+
+    async def _seats(self, request: web.Request) -> web.Response:
+        if "zone" not in request.query:
+            free = [{"zone": zone["name"], "free": len(self._free(zone["name"]))} for zone in ZONES]
+            return web.json_response({"zones": free})
         seats = [
             {"id": seat, "row": row, "number": number, "state": "sold" if seat in self.owner else "free"}
             for row in range(1, ROWS + 1)

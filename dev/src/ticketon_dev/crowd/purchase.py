@@ -67,17 +67,31 @@ async def _take_seats(buyer: Buyer) -> Held:
     asked_until = buyer.crowd.door.now() + buyer.crowd.plan.waits_for_returns_seconds
     while True:
         await asyncio.sleep(buyer.does.thinks_seconds / 2)
+        free = await _free_places(buyer)
         for quantity in dict.fromkeys((wanted, 1)):  # one seat is better than none
             for zone in buyer.crowd.hall.preferences(buyer.does.taste):
+                if free.get(zone.name, quantity) < quantity:
+                    continue
                 answer = await _try_zone(buyer, zone, quantity)
                 if answer is not None and answer.ok:
                     return _held(buyer, answer)
                 if answer is not None:
                     await _check_turn(buyer, answer)
-        if not buyer.does.persistent or buyer.crowd.door.now() > asked_until:
+        if not buyer.does.persistent or buyer.crowd.door.now() > asked_until or await _is_sold_out(buyer):
             await buyer.leave()
             raise GoHomeError(Outcome.SOLD_OUT)
         await asyncio.sleep(buyer.draw.uniform(*RETURNS_PAUSE_SECONDS))
+
+
+async def _free_places(buyer: Buyer) -> dict[str, int]:
+    """Look at the page's count of free places by zone, which may be a little old; empty where it does not say."""
+    answer = await buyer.ask("seats left", "GET", "/v1/seats")
+    return {zone["zone"]: int(zone["free"]) for zone in answer.body.get("zones", ())}
+
+
+async def _is_sold_out(buyer: Buyer) -> bool:
+    """Ask whether nothing can come back any more."""
+    return bool((await buyer.ask("serving", "GET", "/v1/serving")).body.get("sold_out"))
 
 
 async def _try_zone(buyer: Buyer, zone: HallZone, quantity: int) -> Answer | None:
