@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
 from ticketon_ledger import Ceilings as Recorded
-from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.ceilings import Ceilings, Kind
 from ticketon_queue.line_store import Advanced, Found, LineStore, Visit
 
 #: Any time will do but 0, which stands for Redis' own clock.
@@ -21,7 +21,7 @@ class MemoryRecords:
     serving: int = 0
     epoch: int = 0
 
-    async def raise_ceiling(self, event: str, kind: str, *, at_least: int, block: int) -> int:
+    async def raise_ceiling(self, event: str, kind: Kind, *, at_least: int, block: int) -> int:
         assert event
         if getattr(self, kind) < at_least:
             setattr(self, kind, at_least + block)

@@ -6,7 +6,7 @@ Postgres before Redis learns of them. A Redis that forgot begins a new epoch abo
 
 import asyncio
 import logging
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ticketon_contract.config import Admission
 from ticketon_ledger import Ceilings as Recorded
@@ -16,10 +16,13 @@ from ticketon_queue.line_store import Advanced, LineStore
 log = logging.getLogger(__name__)
 
 
+Kind = Literal["issued", "serving"]
+
+
 class Records(Protocol):
     """What this module needs of the ledger."""
 
-    async def raise_ceiling(self, event: str, kind: str, *, at_least: int, block: int) -> int: ...
+    async def raise_ceiling(self, event: str, kind: Kind, *, at_least: int, block: int) -> int: ...
 
     async def ceilings(self, event: str) -> Recorded: ...
 

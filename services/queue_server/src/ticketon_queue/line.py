@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Redis and Postgres come back in seconds; jitter comes from the clients' own arrival.
 RETRY_SECONDS = 2
+#: Whoever is admitted, done or gone has little to look for.
+SETTLED_SECONDS = 20.0
 #: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
 _TRIES = 4
 
@@ -56,11 +58,12 @@ def _unavailable(detail: str) -> ProblemError:
 
 
 class Line:
-    """Joins, looks and leaves of one server. The ticker sets ``snapshot``, and ``available`` while Redis answers."""
+    """Joins, looks and leaves of one server. The ticker sets ``snapshot``, ``available`` and ``sold_out``."""
 
     def __init__(self, live: LiveEvent, store: LineStore, ceilings: Ceilings, random: Random | None = None) -> None:
         self.snapshot = Snapshot()
         self.available = False
+        self.sold_out = False
         self._live = live
         self._store = store
         self._ceilings = ceilings
@@ -101,12 +104,17 @@ class Line:
 
     def retry_after(self, standing: Standing) -> float:
         """Seconds after which to look again."""
-        eta: float | None = self.eta(standing)
+        config = self._live.config
+        until: float | None = self.eta(standing)
         if standing.state is State.PRE_QUEUE:
-            eta = max(0.0, (self._live.config.opens_at - datetime.now(UTC)).total_seconds())
-        if standing.kept:
-            eta = None
-        return retry_after_seconds(eta, self.snapshot.waiting, self._random)
+            until = max(0.0, (config.opens_at - datetime.now(UTC)).total_seconds())
+        elif standing.state is not State.WAITING:
+            until = SETTLED_SECONDS
+        elif standing.kept or config.paused:
+            until = None
+        elif until is None:
+            until = standing.position * 60 / config.admission.per_minute  # at the earliest
+        return retry_after_seconds(until, self.snapshot.waiting, self._random)
 
     def _knows(self, place: Place) -> bool:
         """Whether the snapshot alone says where this place stands: it was confirmed in this epoch, and waits."""

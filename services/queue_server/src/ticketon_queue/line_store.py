@@ -188,6 +188,11 @@ class LineStore:
         fields = [part for name, value in summary.model_dump().items() for part in (name, value)]
         await self._call(("HSET", self._event.line_summary_key, *fields))
 
+    async def sold_out(self) -> bool:
+        """Whether nothing is left to sell, as the summary of whoever published last has it."""
+        sold, capacity = (await self._call(("HMGET", self._event.line_summary_key, "sold", "capacity")))[0]
+        return int(capacity or 0) > 0 and int(sold or 0) >= int(capacity)
+
     async def _script_call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
         async with self._turn:
             await self._connected()

@@ -140,6 +140,7 @@ class Ticker:
             self._note("postgres", error)
         if mine:
             await self._store.publish(self._summary())
+        self._line.sold_out = await self._store.sold_out()
         return max(0.0, PUBLISH_SECONDS - (time.monotonic() - begun))
 
     def _summary(self) -> LineSummary:

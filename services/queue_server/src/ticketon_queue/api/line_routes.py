@@ -1,0 +1,193 @@
+"""Identity, the line, and the shared part of every poll. Handlers are plain ASGI-style for the sake of speed.
+
+``gateway`` calls them without FastAPI in between; FastAPI knows them for openapi.json and as a second way in.
+"""
+
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ticketon_contract.config import EventConfig
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_contract.tokens import Identity, Pass, Place
+from ticketon_queue import metrics
+from ticketon_queue.admission import Snapshot
+from ticketon_queue.api.rendering import compact, entity_tag, json_response
+from ticketon_queue.context import Context, timestamp
+from ticketon_queue.credentials import Credentials, new_user, set_cookie
+from ticketon_queue.line import Standing, State
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+#: Streams are for those near the front; a server holds so many of them (24 KiB each), for so long.
+MOST_STREAMS = 2_000
+NEAR_POSITIONS = 1_000
+STREAM_SECONDS = 300.0
+HEARTBEAT_SECONDS = 15.0
+_NO_STORE = {"cache-control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """An answer, and what it was made of: while that is the same, so is the answer."""
+
+    source: tuple[EventConfig, Snapshot, bool]
+    body: bytes
+    tag: str
+
+
+class LineRoutes:
+    """Of one server."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._streams = 0
+        self._served: _Served | None = None
+        self._stream_gauge = metrics.STREAMS.labels(context.event)
+
+    async def identity(self, request: Request) -> Response:
+        """Say who you are for this event, or be given a name nobody can guess."""
+        try:
+            buyer = self._context.buyer_if_known(request)
+        except ProblemError:  # a retired key, another installation: begin anew
+            buyer = None
+        if buyer is None:
+            buyer = Credentials(new_user(), from_cookie=True)
+        signer = self._context.live.signer
+        headers = _NO_STORE | {"set-cookie": set_cookie(self._context.live.config.ref.cookie, buyer.bundle(signer))}
+        return json_response({"token": buyer.identity or signer.sign(Identity(user=buyer.user))}, headers=headers)
+
+    async def join(self, request: Request) -> Response:
+        """Take a place in the line, or find the one you have."""
+        buyer = self._context.buyer(request)
+        standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass)
+        return self.place(buyer, standing, 201 if standing.new else 200)
+
+    async def look(self, request: Request) -> Response:
+        """Say where you stand; when it is your turn, this takes up the call and gives the pass."""
+        buyer = self._context.buyer(request)
+        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass)
+        if standing is None:
+            raise ProblemError(Problem.NOT_FOUND, "you have no place in the line; POST /v1/line takes one")
+        return self.place(buyer, standing, 200)
+
+    async def leave(self, request: Request) -> Response:
+        """Give the place up. The number is skipped, and never given to anybody else."""
+        buyer = self._context.buyer(request)
+        await self._context.line.leave(buyer.user, buyer.place)
+        headers = dict(_NO_STORE)
+        if buyer.from_cookie:
+            left = Credentials(buyer.user, buyer.identity)
+            headers["set-cookie"] = set_cookie(
+                self._context.live.config.ref.cookie, left.bundle(self._context.live.signer)
+            )
+        return Response(status_code=204, headers=headers)
+
+    async def serving(self, request: Request) -> Response:
+        """Answer the same to everybody, out of memory; a cache may keep it for a second."""
+        body, tag = self._serving_document()
+        headers = {"cache-control": "public, max-age=1", "etag": tag, "vary": "accept-encoding"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(body, 200, headers, "application/json")
+
+    async def events(self, request: Request) -> Response:
+        """Stream the line to somebody near the front, as server-sent events."""
+        context = self._context
+        buyer = context.buyer(request)
+        standing = await context.line.look(buyer.user, buyer.place, buyer.held_pass)
+        if standing is None:
+            raise ProblemError(Problem.NOT_FOUND, "you have no place in the line; POST /v1/line takes one")
+        retry = math.ceil(context.line.retry_after(standing))
+        if standing.position > NEAR_POSITIONS or self._streams >= MOST_STREAMS or context.health.draining:
+            raise ProblemError(
+                Problem.UNAVAILABLE, "streams are for those near the front; GET /v1/line", retry_after_seconds=retry
+            )
+        headers = _NO_STORE | {"x-accel-buffering": "no"}
+        return StreamingResponse(self._stream(standing), 200, headers, "text/event-stream")
+
+    def place(self, buyer: Credentials, standing: Standing, status: int) -> Response:
+        """Write a standing down, with the tokens that go with it."""
+        document, carried = self.describe(buyer, standing)
+        headers = _NO_STORE | {"retry-after": str(math.ceil(document["retry_after_seconds"]))}
+        if buyer.from_cookie and carried != buyer:
+            headers["set-cookie"] = set_cookie(self._context.live.config.ref.cookie, document["token"])
+        return json_response(document, status, headers)
+
+    def describe(self, buyer: Credentials, standing: Standing) -> tuple[dict[str, Any], Credentials]:
+        """Return the document of a place and what its buyer carries from now on."""
+        signer = self._context.live.signer
+        held_pass = None
+        if standing.session_until is not None and standing.state in {State.ADMITTED, State.DONE}:
+            held_pass = Pass(user=buyer.user, number=standing.number, expires_at=int(standing.session_until))
+        carried = buyer
+        if not standing.kept:
+            carried = buyer.with_place(Place(user=buyer.user, number=standing.number, epoch=standing.epoch), held_pass)
+        document: dict[str, Any] = {
+            "number": standing.number,
+            "position": standing.position,
+            "state": standing.state,
+            "eta_seconds": self._context.line.eta(standing),
+            "retry_after_seconds": self._context.line.retry_after(standing),
+            "token": carried.bundle(signer),
+        }
+        if standing.kept:
+            document["kept"] = True
+        if held_pass is not None:
+            document["pass"] = signer.sign(held_pass)
+            document["session_expires_at"] = timestamp(held_pass.expires_at)
+        return document, carried
+
+    def _serving_document(self) -> tuple[bytes, str]:
+        line = self._context.line
+        source = (self._context.live.config, line.snapshot, line.sold_out)
+        if self._served is not None and all(
+            one is other for one, other in zip(self._served.source, source, strict=True)
+        ):
+            return self._served.body, self._served.tag
+        config, snapshot, sold_out = source
+        rate = snapshot.rate_per_minute
+        body = compact(
+            {
+                "serving": snapshot.serving,
+                "waiting": snapshot.waiting,
+                "rate_per_minute": None if rate is None else round(rate, 1),
+                "paused": config.paused,
+                "sold_out": sold_out,
+                "message": config.message,
+                "epoch": snapshot.epoch,
+            }
+        )
+        self._served = _Served(source, body, entity_tag(body))
+        return self._served.body, self._served.tag
+
+    async def _stream(self, standing: Standing) -> AsyncIterator[bytes]:
+        """Events ``place`` (position and estimate) until the turn, which is one event ``turn``: GET /v1/line then."""
+        context = self._context
+        self._streams += 1
+        self._stream_gauge.inc()
+        ends = time.monotonic() + STREAM_SECONDS
+        said = b""
+        try:
+            while not context.health.draining and time.monotonic() < ends:
+                position = context.line.snapshot.position(standing.number)
+                if position == 0:
+                    yield b"event: turn\ndata: {}\n\n"
+                    return
+                eta = context.line.eta(Standing(standing.state, standing.number, position, standing.epoch))
+                now = compact({"position": position, "eta_seconds": eta})
+                if now != said:
+                    said = now
+                    yield b"event: place\ndata: " + now + b"\n\n"
+                beat = time.monotonic()
+                await context.feed.wait(HEARTBEAT_SECONDS)
+                if time.monotonic() - beat >= HEARTBEAT_SECONDS:
+                    yield b": still here\n\n"
+        finally:
+            self._streams -= 1
+            self._stream_gauge.dec()

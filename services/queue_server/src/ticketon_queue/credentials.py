@@ -1,0 +1,122 @@
+"""What a buyer carries: identity, place and pass, as one cookie or one bearer token, joined by ``~``. Pure.
+
+Each token names its user, and all have to name the same one; a key of one purpose verifies no other, so the order of
+the tokens does not matter. A pass that has expired is left out: it says no more than the place beside it.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http.cookies import CookieError, SimpleCookie
+
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_contract.tokens import Identity, Pass, Place, Signer, TokenError
+
+SEPARATOR = "~"
+_KINDS: tuple[type[Identity] | type[Place] | type[Pass], ...] = (Identity, Place, Pass)
+#: Three of MAX_TOKEN_CHARS do not fit the bound on headers; real ones have some 130 characters each.
+MAX_BUNDLE_CHARS = 2048
+#: A place is worth nothing after the sale; a month outlives any.
+COOKIE_SECONDS = 30 * 24 * 3600
+_BEARER = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Verified. ``identity`` is None where only a place or a pass was presented, which names the user as well."""
+
+    user: str
+    identity: str | None = None
+    place: Place | None = None
+    held_pass: Pass | None = None
+    from_cookie: bool = False
+
+    def bundle(self, signer: Signer) -> str:
+        """Return the tokens, signed anew, joined."""
+        tokens = [self.identity or signer.sign(Identity(user=self.user))]
+        tokens += [signer.sign(claims) for claims in (self.place, self.held_pass) if claims is not None]
+        return SEPARATOR.join(tokens)
+
+    def with_place(self, place: Place, held_pass: Pass | None) -> "Credentials":
+        return replace(self, place=place, held_pass=held_pass)
+
+
+def new_user() -> str:
+    """22 characters of base64url from 16 random bytes."""
+    return secrets.token_urlsafe(16)
+
+
+def read(headers: Mapping[str, str], cookie: str, signer: Signer, *, now: float) -> Credentials | None:
+    """Verify what a request carries; None where it carries nothing. Raises TOKEN_INVALID. A bearer token goes first."""
+    authorization = headers.get("authorization", "")
+    if authorization[: len(_BEARER)].lower() == _BEARER:
+        return verify(authorization[len(_BEARER) :].strip(), signer, now=now)
+    bundle = cookie_value(headers.get("cookie", ""), cookie)
+    return replace(verify(bundle, signer, now=now), from_cookie=True) if bundle else None
+
+
+def required(headers: Mapping[str, str], cookie: str, signer: Signer, *, now: float) -> Credentials:
+    """Do the same, and raise IDENTITY_REQUIRED where there is nothing."""
+    found = read(headers, cookie, signer, now=now)
+    if found is None:
+        raise ProblemError(
+            Problem.IDENTITY_REQUIRED, "GET /v1/identity and send its token as Authorization: Bearer, or its cookie"
+        )
+    return found
+
+
+def verify(bundle: str, signer: Signer, *, now: float) -> Credentials:
+    """Verify tokens joined by ``~``; raises TOKEN_INVALID."""
+    parts = bundle.split(SEPARATOR)
+    if len(bundle) > MAX_BUNDLE_CHARS or len(parts) > len(_KINDS):
+        raise ProblemError(Problem.TOKEN_INVALID, "the token is too long; GET /v1/identity gives a new one")
+    found: dict[type[Identity | Place | Pass], Identity | Place | Pass] = {}
+    identity: str | None = None
+    for index, token in enumerate(parts):
+        claims = _claims(token, index, signer, now=now)
+        if claims is None:
+            continue
+        found[type(claims)] = claims
+        if isinstance(claims, Identity):
+            identity = token
+    users = {claims.user for claims in found.values()}
+    if len(users) != 1:
+        raise ProblemError(Problem.TOKEN_INVALID, "the tokens are of different people, or all of them have expired")
+    place, held_pass = found.get(Place), found.get(Pass)
+    return Credentials(
+        user=users.pop(),
+        identity=identity,
+        place=place if isinstance(place, Place) else None,
+        held_pass=held_pass if isinstance(held_pass, Pass) else None,
+    )
+
+
+def _claims(token: str, index: int, signer: Signer, *, now: float) -> Identity | Place | Pass | None:
+    """Try the kind of this place in the bundle first; None for a pass that has expired."""
+    reason = ""
+    for kind in (_KINDS[index], *(_KINDS[:index] + _KINDS[index + 1 :])):
+        try:
+            claims: Identity | Place | Pass = signer.verify(token, kind, now=now)
+        except TokenError as error:
+            if "expired" in error.reason:
+                return None
+            reason = reason or error.reason
+        else:
+            return claims
+    raise ProblemError(Problem.TOKEN_INVALID, f"{reason}; GET /v1/identity gives a new one")
+
+
+def cookie_value(header: str, name: str) -> str | None:
+    """Return one cookie out of the header; None where it is not there or the header is not one."""
+    if name not in header:
+        return None
+    try:
+        morsel = SimpleCookie(header).get(name)
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None and morsel.value else None
+
+
+def set_cookie(name: str, value: str, *, seconds: int = COOKIE_SECONDS) -> str:
+    """Return a Set-Cookie header; 0 seconds takes the cookie away. ``__Host-`` wants Path=/, Secure and no Domain."""
+    return f"{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Lax"

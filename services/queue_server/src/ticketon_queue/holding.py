@@ -1,0 +1,71 @@
+"""Holding seats: who may, and what the ledger then does. Shared by the API and the pages."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_ledger import Hold, HoldState
+from ticketon_queue.context import Context
+from ticketon_queue.credentials import Credentials
+
+
+class Holding:
+    """Raises ProblemError for what a buyer may not, LedgerError for what the ledger refuses."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def hold_seats(self, buyer: Credentials, seats: Sequence[str]) -> Hold:
+        """Hold named seats, all or none."""
+        number = self._admitted(buyer)
+        config = self._context.live.config
+        return await self._context.ledger.hold_seats(
+            self._context.event,
+            buyer=buyer.user,
+            number=number,
+            seats=seats,
+            hold_seconds=config.hold_seconds,
+            max_per_buyer=config.max_per_buyer,
+        )
+
+    async def hold_quantity(self, buyer: Credentials, zone: str, quantity: int) -> Hold:
+        """Hold the best of a zone."""
+        number = self._admitted(buyer)
+        config = self._context.live.config
+        return await self._context.ledger.hold_quantity(
+            self._context.event,
+            buyer=buyer.user,
+            number=number,
+            zone=zone,
+            quantity=quantity,
+            hold_seconds=config.hold_seconds,
+            max_per_buyer=config.max_per_buyer,
+        )
+
+    async def find(self, buyer: Credentials, hold_id: str) -> Hold:
+        """Raises NOT_FOUND, NOT_YOURS, HOLD_LOST."""
+        hold = await self._context.ledger.hold(self._context.event, hold_id)
+        if hold is None:
+            raise ProblemError(Problem.NOT_FOUND, "there is no hold of this id")
+        if hold.buyer != buyer.user:
+            raise ProblemError(Problem.NOT_YOURS, "this hold belongs to another buyer")
+        if hold.state in {HoldState.EXPIRED, HoldState.RELEASED}:
+            raise ProblemError(Problem.HOLD_LOST, "the hold has ended; choose seats again")
+        return hold
+
+    async def release(self, buyer: Credentials, hold_id: str) -> None:
+        """Give a hold back; raises NOT_FOUND, NOT_YOURS, HOLD_LOST."""
+        await self.find(buyer, hold_id)
+        await self._context.ledger.release(self._context.event, hold_id, buyer=buyer.user)
+
+    def _admitted(self, buyer: Credentials) -> int:
+        """Return the number whose pass this is. A pass is enough: Redis may be away."""
+        config = self._context.live.config
+        if config.closing:
+            raise ProblemError(Problem.CLOSING, "the sale is being closed; no more seats are held")
+        if not config.on_sale(datetime.now(UTC)):
+            raise ProblemError(Problem.NOT_OPEN, "the sale has ended, or has not begun")
+        if buyer.held_pass is None:
+            detail = "GET /v1/line until its state is admitted, and send the pass it gives; a pass that expired is none"
+            raise ProblemError(Problem.NOT_ADMITTED, detail)
+        return buyer.held_pass.number

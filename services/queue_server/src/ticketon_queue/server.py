@@ -1,0 +1,65 @@
+"""Puts a queue server together: files, stores, line, API and pages; opens them in order and closes them in reverse."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.types import ASGIApp
+
+from ticketon_contract import connections
+from ticketon_http.health import Health
+from ticketon_http.live import LiveEvent
+from ticketon_http.settings import ServerSettings
+from ticketon_ledger import Ledger
+from ticketon_queue.api import routes
+from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.seats import Seats
+from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.context import Context
+from ticketon_queue.feed import Feed
+from ticketon_queue.gateway import Gateway
+from ticketon_queue.holding import Holding
+from ticketon_queue.line import Line
+from ticketon_queue.line_store import LineStore
+from ticketon_queue.ticker import Ticker
+
+#: Holds are short statements; more connections than this only queue inside Postgres.
+LEDGER_CONNECTIONS = 8
+
+
+def assemble(context: Context) -> ASGIApp:
+    """Return the ASGI application over what is already open."""
+    seats = Seats(context.ledger, context.event)
+    line = LineRoutes(context)
+    app = routes.build(context, line, seats, Holding(context))
+    hot = {
+        ("POST", "/v1/line"): line.join,
+        ("GET", "/v1/line"): line.look,
+        ("GET", "/v1/serving"): line.serving,
+        ("GET", "/v1/identity"): line.identity,
+        ("GET", "/v1/line/events"): line.events,
+    }
+    return Gateway(context.live, app, hot)
+
+
+@contextlib.asynccontextmanager
+async def application(settings: ServerSettings, environ: Mapping[str, str], health: Health) -> AsyncIterator[ASGIApp]:
+    """A server that runs until its context ends. Stores may be away: it starts, and goes on when they are there."""
+    redis_url, postgres_url = connections.redis_url(environ), connections.postgres_url(environ)
+    live = LiveEvent.from_files(settings.event_file, settings.keys_file)
+    ref = live.config.ref
+    visitors, ticking = LineStore(redis_url, ref), LineStore(redis_url, ref)
+    async with await Ledger.connect(postgres_url, max_connections=LEDGER_CONNECTIONS) as ledger:
+        ceilings = Ceilings(ledger, str(ref))
+        line = Line(live, visitors, ceilings)
+        context = Context(live=live, line=line, ledger=ledger, feed=Feed(), health=health)
+        ticker = Ticker(
+            live=live, line=line, feed=context.feed, store=ticking, ceilings=ceilings, ledger=ledger, health=health
+        )
+        running = asyncio.create_task(ticker.run())
+        try:
+            yield assemble(context)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.gather(visitors.close(), ticking.close())
