@@ -36,7 +36,7 @@ class Locations:
 
     @property
     def binaries(self) -> Path:
-        """kubectl and helm as this cluster wants them, whatever PATH holds."""
+        """The kubectl and helm that this cluster wants, whatever PATH holds."""
         return self.build / "bin"
 
     @property

@@ -1,6 +1,7 @@
 """`python -m ticketon_dev.cluster up|down|images`: what `make up`, `make down` and `make images` call."""
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
@@ -64,8 +65,6 @@ def main(arguments: list[str]) -> int:
 
 
 def hint(problem: OSError) -> str:
-    import errno
-
     hints = {
         errno.ENOSPC: ": the disk is full; free some and run it again",
         errno.EACCES: ": run it with the rights for that, as root",

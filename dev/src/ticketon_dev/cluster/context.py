@@ -1,4 +1,4 @@
-"""A cluster that is already there, named by TICKETON_CONTEXT. What it has is left alone; only what is missing is added."""
+"""A cluster that is already there, named by TICKETON_CONTEXT: it gets the stores and an ingress controller, no more."""
 
 import os
 import shutil
@@ -40,7 +40,8 @@ class ContextProvider(ClusterProvider):
             ) from unknown
         if not self._registry:
             raise SetupError(
-                f"the nodes of {self._context} pull images from a registry: set TICKETON_REGISTRY to one that this machine may push to"
+                f"the nodes of {self._context} pull images from a registry: "
+                "set TICKETON_REGISTRY to one that this machine may push to"
             )
         self._kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         self._kubeconfig.touch(mode=0o600)
@@ -48,7 +49,8 @@ class ContextProvider(ClusterProvider):
         with progress.step(f"reach {self._context}"):
             if not self.is_up():
                 raise SetupError(
-                    f"the API server of context {self._context} does not answer: check `kubectl --context {self._context} version`"
+                    f"the API server of context {self._context} does not answer: "
+                    f"check `kubectl --context {self._context} version`"
                 )
         return Kubectl(program, self._kubeconfig)
 

@@ -100,7 +100,7 @@ def fingerprint(values: Mapping[str, str], files: Iterable[Path]) -> str:
 
 
 def kept(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return the folder, made by `make` in a temporary place and moved there when it is whole, if it is not there yet."""
+    """Return the folder; when it is not there yet, `make` fills a temporary one that is moved there when whole."""
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))

@@ -34,14 +34,14 @@ def published_images(wishes: Wishes) -> dict[str, str]:
 
 
 def published_gateway_api(tools: Toolchain, progress: Progress) -> Path:
-    """Return the Gateway API's definitions: from its Go module where there is Go, else as its project publishes them."""
+    """Return the Gateway API's definitions: by its Go module where there is Go, else as its project publishes them."""
     if golang.find_go() is not None:
         return programs.fetch_gateway_api(tools, progress)
     file = tools.cache / f"gateway-api-{versions.GATEWAY_API}.yaml"
     if not file.exists():
         with progress.step(f"fetch the Gateway API {versions.GATEWAY_API} (once)"):
             file.parent.mkdir(parents=True, exist_ok=True)
-            with urllib.request.urlopen(GATEWAY_API, timeout=60) as answer:  # noqa: S310  (a constant https address)
+            with urllib.request.urlopen(GATEWAY_API, timeout=60) as answer:
                 file.write_bytes(answer.read())
     return file
 
@@ -51,7 +51,8 @@ def recent_helm(tools: Toolchain, progress: Progress) -> Path:
     if found is None and golang.find_go() is None:
         oldest = ".".join(map(str, versions.OLDEST_HELM))
         raise SetupError(
-            f"neither Helm {oldest} or later nor Go to build it with is on PATH: install one of them (helm.sh/docs/intro/install)"
+            f"neither Helm {oldest} or later nor Go to build it with is on PATH: "
+            "install one of them (helm.sh/docs/intro/install)"
         )
     return found or programs.build_helm(tools, progress)
 
@@ -81,7 +82,7 @@ class KindProvider(ClusterProvider):
             )
         return programs.build_kind(self._tools, progress)
 
-    def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
+    def start(self, wishes: Wishes, progress: Progress) -> Kubectl:  # noqa: ARG002  (nothing of it is the cluster's own)
         kubectl = Kubectl(find_kubectl(), self._kubeconfig)
         kind = self._kind(progress)
         if not self._exists(kind):

@@ -22,7 +22,8 @@ def find_kubectl() -> Path:
     found = shutil.which("kubectl")
     if found is None or not succeeds([found, "version", "--client"], timeout_seconds=20):
         raise SetupError(
-            "kubectl is not on PATH, or does not answer `kubectl version --client`: install it (kubernetes.io/docs/tasks/tools)"
+            "kubectl is not on PATH, or does not answer `kubectl version --client`: "
+            "install it (kubernetes.io/docs/tasks/tools)"
         )
     return Path(found)
 

@@ -42,7 +42,7 @@ def look(at: Layout) -> Machine:
         is_debian=shutil.which("apt-get") is not None,
         go_version=golang.version(),
         missing_programs=tuple(name for name in PROGRAMS if shutil.which(name) is None),
-        free_disk=shutil.disk_usage(_existing(at.state)).free,
+        free_disk=min(shutil.disk_usage(_existing(path)).free for path in (at.state, at.binaries)),
         free_memory=memory.available,
         listeners=listeners(at),
         networks=network.routes() if shutil.which("ip") else (),

@@ -27,7 +27,7 @@ class ClusterProvider(ABC):
 
     @abstractmethod
     def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
-        """Have the cluster answer; safe when it already does. Raises SetupError before it changes anything, if it can."""
+        """Have the cluster answer; safe when it does. Raises SetupError, before anything is changed if it can."""
 
     @abstractmethod
     def is_up(self) -> bool:
@@ -43,7 +43,7 @@ class ClusterProvider(ABC):
 
     @abstractmethod
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:
-        """Return the references of what is no part of this project (traefik, coredns, metrics-server), loaded already."""
+        """Return the references of what is not this project's (traefik, coredns, metrics-server), loaded."""
 
     @abstractmethod
     def gateway_api(self, progress: Progress) -> Path:

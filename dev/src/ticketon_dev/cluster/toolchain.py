@@ -16,7 +16,7 @@ LINKS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kub
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Folders of the cache, complete or not. `sources` is dev/localcluster of the checkout, `logs` takes builds' output."""
+    """Folders of the cache, complete or not; `sources` is dev/localcluster of the checkout, `logs` for builds."""
 
     cache: Path
     sources: Path
@@ -51,11 +51,8 @@ class Toolchain:
 
     @property
     def metrics_server(self) -> Path:
-        files = [self.sources / "metrics-server" / name for name in ("go.mod", "go.sum")]
-        return (
-            self.cache
-            / f"metrics-server-{versions.METRICS_SERVER}-{golang.fingerprint({}, [file for file in files if file.exists()])}"
-        )
+        made_from = golang.fingerprint({}, [self.sources / "metrics-server" / name for name in ("go.mod", "go.sum")])
+        return self.cache / f"metrics-server-{versions.METRICS_SERVER}-{made_from}"
 
     def to_build(self, *, helm: bool, metrics: bool) -> list[Path]:
         """Return the folders of the direct cluster that a build would have to make."""
@@ -101,17 +98,20 @@ def build_traefik(tools: Toolchain, progress: Progress) -> Path:
 
 
 def build_helm(tools: Toolchain, progress: Progress) -> Path:
-    return _install("helm.sh/helm/v4/cmd/helm", versions.HELM, tools.helm, "Helm", tools, progress) / "helm"
+    return _install(f"helm.sh/helm/v4/cmd/helm@{versions.HELM}", tools.helm, tools, progress) / "helm"
 
 
 def build_kind(tools: Toolchain, progress: Progress) -> Path:
-    return _install("sigs.k8s.io/kind", versions.KIND, tools.kind, "kind", tools, progress) / "kind"
+    return _install(f"sigs.k8s.io/kind@{versions.KIND}", tools.kind, tools, progress) / "kind"
 
 
-def _install(module: str, version: str, folder: Path, name: str, tools: Toolchain, progress: Progress) -> Path:
+def _install(module: str, folder: Path, tools: Toolchain, progress: Progress) -> Path:
+    path, version = module.split("@")
+    name = path.rsplit("/", 1)[-1]
+
     def make(temporary: Path) -> None:
         with progress.step(f"build {name} {version} (once)") as step:
-            golang.install(f"{module}@{version}", temporary / name.lower(), step, tools.logs / "build.log")
+            golang.install(module, temporary / name, step, tools.logs / "build.log")
 
     return golang.kept(folder, make)
 

@@ -71,8 +71,8 @@ def farewell(at: Locations, seconds: float) -> list[str]:
         f"    export KUBECONFIG={at.kubeconfig} PATH={at.binaries}:$PATH",
         "    ingress    https://tickets.localhost:30443 and http://tickets.localhost:30080, on 127.0.0.1",
         f"    authority  {at.authority}",
-        "    stores     kafka-0.kafka.data.svc:9092, redis.data.svc:6379, postgres.data.svc:5432 (user, database: ticketon)",
-        "    remove it with `make down`; `PURGE=volumes make down` drops the stores' data too, `PURGE=1 make down` all that is kept",
+        "    stores     kafka-0.kafka.data.svc:9092, redis.data.svc:6379, postgres.data.svc:5432",
+        "    `make down` removes it and keeps the stores' data; `PURGE=volumes make down` drops that, `PURGE=1` all",
     ]
 
 

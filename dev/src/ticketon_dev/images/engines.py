@@ -9,6 +9,16 @@ from ticketon_dev.command import run, run_watched, succeeds
 from ticketon_dev.progress import Step
 
 
+@dataclass(frozen=True)
+class BuildJob:
+    """A Dockerfile, its context, the name that the image gets and the values of the file's ARGs."""
+
+    dockerfile: Path
+    context: Path
+    reference: str
+    arguments: Mapping[str, str]
+
+
 class Engine(ABC):
     """Something that turns a Dockerfile and its context into a named image."""
 
@@ -17,10 +27,8 @@ class Engine(ABC):
         """Say whether an image of this name was built here and is still there."""
 
     @abstractmethod
-    def build(
-        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
-    ) -> None:
-        """Build the image under the name."""
+    def build(self, job: BuildJob, step: Step, log: Path) -> None:
+        """Build the image under its name."""
 
     @abstractmethod
     def tag(self, reference: str, name: str) -> None:
@@ -32,7 +40,7 @@ class Engine(ABC):
 
     @abstractmethod
     def export(self, reference: str, archive: Path) -> None:
-        """Write the image as an archive that containerd and kind can load under its name."""
+        """Write the image as an archive of the kind that `docker save` writes."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +65,13 @@ class Buildah(Engine):
     def has(self, reference: str) -> bool:
         return succeeds(self._command("inspect", "--type", "image", "--format", "{{.FromImageID}}", reference))
 
-    def build(
-        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
-    ) -> None:
-        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    def build(self, job: BuildJob, step: Step, log: Path) -> None:
+        given = [word for name, value in job.arguments.items() for word in ("--build-arg", f"{name}={value}")]
         # `--pull=never`: a base that is not here was to be made, and no registry has it. `--timestamp`: the same files
         # give the same layer, whenever they are built.
         flags = ["--layers", "--isolation", "chroot", "--pull=never", "--format", "oci", "--timestamp", "0"]
-        run_watched(
-            self._command("build", *flags, *given, "--file", str(dockerfile), "--tag", reference, str(context)),
-            step.note,
-            log=log,
-        )
+        named = ["--file", str(job.dockerfile), "--tag", job.reference, str(job.context)]
+        run_watched(self._command("build", *flags, *given, *named), step.note, log=log)
 
     def tag(self, reference: str, name: str) -> None:
         run(self._command("tag", reference, name))
@@ -78,17 +81,8 @@ class Buildah(Engine):
 
     def export(self, reference: str, archive: Path) -> None:
         archive.unlink(missing_ok=True)
-        run(
-            self._command(
-                "push",
-                "--quiet",
-                "--disable-compression",
-                "--format",
-                "oci",
-                reference,
-                f"oci-archive:{archive}:{reference}",
-            )
-        )
+        # Not `oci-archive:`, which compresses the layers whatever it is told.
+        run(self._command("push", "--quiet", reference, f"docker-archive:{archive}:{reference}"))
 
 
 @dataclass(frozen=True)
@@ -100,12 +94,10 @@ class Buildx(Engine):
     def has(self, reference: str) -> bool:
         return succeeds([self.program, "image", "inspect", reference])
 
-    def build(
-        self, dockerfile: Path, context: Path, reference: str, arguments: Mapping[str, str], step: Step, log: Path
-    ) -> None:
-        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    def build(self, job: BuildJob, step: Step, log: Path) -> None:
+        given = [word for name, value in job.arguments.items() for word in ("--build-arg", f"{name}={value}")]
         builder = ["buildx", "build", "--load", "--progress=plain"] if self.program == "docker" else ["build"]
-        argv = [self.program, *builder, *given, "--file", str(dockerfile), "--tag", reference, str(context)]
+        argv = [self.program, *builder, *given, "--file", str(job.dockerfile), "--tag", job.reference, str(job.context)]
         run_watched(argv, step.note, log=log)
 
     def tag(self, reference: str, name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ticketon_dev.cluster import golang
 from ticketon_dev.images import bases, jars, site
 from ticketon_dev.images.dependencies import closure, restricted_lock
-from ticketon_dev.images.engines import Engine
+from ticketon_dev.images.engines import BuildJob, Engine
 from ticketon_dev.images.recipes import RECIPES, Recipe, fingerprint, reference, source_files
 from ticketon_dev.locations import Locations
 from ticketon_dev.progress import Progress, Step
@@ -48,7 +48,8 @@ def make_one(workshop: Workshop, recipe: Recipe, progress: Progress) -> str:
         with progress.step(f"image {recipe.name}") as step:
             context = lay_out(workshop, recipe, lock, step)
             step.doing = "building"
-            workshop.engine.build(checkout / recipe.dockerfile, context, made, {"BASE_IMAGE": base}, step, workshop.log)
+            job = BuildJob(checkout / recipe.dockerfile, context, made, {"BASE_IMAGE": base})
+            workshop.engine.build(job, step, workshop.log)
             workshop.engine.tag(made, reference(recipe.name, "dev"))
             step.outcome = made.rsplit(":", 1)[1]
     return made
@@ -116,8 +117,8 @@ def ensure_base(workshop: Workshop, name: str, progress: Progress) -> None:
     context.mkdir(parents=True, exist_ok=True)
     with progress.step(f"base image {name} (once)") as step:
         if workshop.registry_reached:
-            arguments = {"PACKAGES": " ".join(wanted)}
-            workshop.engine.build(workshop.recipes / "base.Dockerfile", context, made, arguments, step, workshop.log)
+            job = BuildJob(workshop.recipes / "base.Dockerfile", context, made, {"PACKAGES": " ".join(wanted)})
+            workshop.engine.build(job, step, workshop.log)
             return
         # Named like the image: what was begun for one recipe is not taken for another's.
         archive = workshop.at.cache / "bases" / f"{made.rsplit(':', 1)[1]}.tar"
@@ -129,5 +130,6 @@ def ensure_base(workshop: Workshop, name: str, progress: Progress) -> None:
         (context / "root.tar").unlink(missing_ok=True)
         (context / "root.tar").hardlink_to(archive)
         step.doing = "importing"
-        workshop.engine.build(workshop.recipes / "archive.Dockerfile", context, made, {}, step, workshop.log)
+        job = BuildJob(workshop.recipes / "archive.Dockerfile", context, made, {})
+        workshop.engine.build(job, step, workshop.log)
         (context / "root.tar").unlink()

@@ -54,7 +54,7 @@ PRODUCT = ("operator", "queue-server", "payment-server", "dev")
 
 
 def reference(name: str, fingerprint: str) -> str:
-    """Return an image's full name. The tag says what is inside, so that a new one is a new rollout and never a stale pull."""
+    """Return an image's full name. The tag says what is inside: a new one is a new rollout, never a stale pull."""
     return f"{REGISTRY}/{name}:{fingerprint}"
 
 

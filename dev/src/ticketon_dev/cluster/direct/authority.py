@@ -1,6 +1,6 @@
 """Makes certificates: the only module of the cluster that imports cryptography."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -13,12 +13,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ticketon_dev.cluster.direct.certificates import CertificateRequest
 
-AUTHORITY_LIFE = datetime.timedelta(days=3650)
-CERTIFICATE_LIFE = datetime.timedelta(
-    days=397
-)  # the longest that browsers take from an authority they were told to trust
-RENEW_BEFORE = datetime.timedelta(days=30)
-CLOCK_SKEW = datetime.timedelta(minutes=5)
+AUTHORITY_LIFE = dt.timedelta(days=3650)
+CERTIFICATE_LIFE = dt.timedelta(days=397)  # the longest that browsers take from an authority they were told to trust
+RENEW_BEFORE = dt.timedelta(days=30)
+CLOCK_SKEW = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Authority:
 
 
 def authority(folder: Path, name: str, common_name: str) -> Authority:
-    """Return the authority kept as `name`.crt and `name`.key in the folder, made now if it is not there or near its end."""
+    """Return the authority kept as `name`.crt and `name`.key, made now if it is not there or near its end."""
     kept = _read(folder, name)
     if kept is not None and not _ends_soon(kept.certificate):
         return kept
@@ -58,7 +56,7 @@ def authority(folder: Path, name: str, common_name: str) -> Authority:
 
 
 def ensure_certificate(folder: Path, request: CertificateRequest, signer: Authority) -> bool:
-    """Make the certificate unless the one that is kept says the same, comes from this signer and lasts; say if it did."""
+    """Make the certificate, unless the one that is kept says the same, is this signer's and lasts; say if it did."""
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in request.host_names]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in request.addresses]
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, request.common_name)]
@@ -92,9 +90,9 @@ def ensure_signing_key(folder: Path, name: str) -> None:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: datetime.timedelta
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: dt.timedelta
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -119,7 +117,7 @@ def _says(certificate: x509.Certificate, subject: x509.Name, names: list[x509.Ge
 
 
 def _ends_soon(certificate: x509.Certificate) -> bool:
-    return certificate.not_valid_after_utc < datetime.datetime.now(datetime.UTC) + RENEW_BEFORE
+    return certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + RENEW_BEFORE
 
 
 def _read(folder: Path, name: str) -> Authority | None:

@@ -36,7 +36,7 @@ def etcd(at: Layout) -> Component:
         listen_peer_urls=peer,
         initial_advertise_peer_urls=peer,
         initial_cluster=f"default={peer}",
-        unsafe_no_fsync="true",  # the cluster's state is not kept over a crash of the machine; seats and money are elsewhere
+        unsafe_no_fsync="true",  # over a crash of the machine the cluster is made anew; seats and money are elsewhere
     )
     return Component("etcd", (str(at.binary("etcd")), *flags), f"{ETCD_URL}/readyz")
 
@@ -71,7 +71,7 @@ def api_server(at: Layout) -> Component:
         proxy_client_cert_file=at.certificate("front-proxy"),
         proxy_client_key_file=at.key("front-proxy"),
     )
-    # It ends its requests first, watches included, for up to a minute: nobody waits that long for a developer's cluster.
+    # Left alone it ends its requests first, watches included, for up to a minute.
     return Component(
         "kube-apiserver", (str(at.binary("kube-apiserver")), *flags), f"{API_URL}/readyz", stop_seconds=3.0
     )
@@ -87,6 +87,7 @@ def controller_manager(at: Layout) -> Component:
         root_ca_file=at.certificate(CLUSTER_AUTHORITY),
         cluster_signing_cert_file=at.certificate(CLUSTER_AUTHORITY),
         cluster_signing_key_file=at.key(CLUSTER_AUTHORITY),
+        flex_volume_plugin_dir=at.kubelet / "volume-plugins",  # it makes the folder, wherever that is
     )
     return Component(
         "kube-controller-manager",
@@ -123,7 +124,7 @@ def proxy(at: Layout) -> Component:
         proxy_mode="iptables",
         cluster_cidr=layout.POD_NETWORK,
         bind_address="127.0.0.1",
-        nodeport_addresses=f"127.0.0.0/8,{layout.NODE_ADDRESS}/32",  # nothing of a developer's cluster is for the neighbours
+        nodeport_addresses=f"127.0.0.0/8,{layout.NODE_ADDRESS}/32",  # nothing of it is for the neighbours
         # Sysctls that a container or a small machine may not write, and that one node does not need.
         conntrack_max_per_core=0,
         conntrack_tcp_timeout_established=0,

@@ -100,6 +100,11 @@ state = "{at.containerd_state}"
   netns_mounts_under_state_dir = true   # every mount of ours lies in a folder of ours
   tolerate_missing_hugetlb_controller = true
 
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      Root = "{at.runtime}/runc"
+
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{at.cni_configuration}"

@@ -1,11 +1,11 @@
-"""The node's address, routes, kernel settings and firewall rules: the only module that calls ip, iptables and sysctl."""
+"""The node's address, routes, kernel settings and firewall rules: the only module that calls ip and iptables."""
 
 import json
 from pathlib import Path
 
 from ticketon_dev.cluster.direct import layout
+from ticketon_dev.cluster.direct.firewall import firewall_removal
 from ticketon_dev.cluster.direct.layout import Layout
-from ticketon_dev.cluster.direct.removal import firewall_removal
 from ticketon_dev.command import CommandFailedError, run, succeeds
 
 # Kernel settings that pods need, as paths below /proc/sys. route_localnet lets 127.0.0.1:<node port> reach a pod.

@@ -7,13 +7,24 @@ from ticketon_dev.cluster.direct import authority, cgroups, network, processes, 
 from ticketon_dev.cluster.direct.certificates import CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY, certificate_plan
 from ticketon_dev.cluster.direct.components import Component, components
 from ticketon_dev.cluster.direct.configuration import configuration_files
-from ticketon_dev.cluster.direct.layout import CNI_NETWORK, Layout
+from ticketon_dev.cluster.direct.layout import Layout
 from ticketon_dev.command import run
 from ticketon_dev.progress import Progress
 
-POD_END_SECONDS = 8.0
-RESULT_CACHE = Path("/var/lib/cni/results")  # the CNI library's own, wherever the network's configuration lies
-NODE_LOGS = Path("/var/log/containers")  # links that the kubelet makes for log shippers
+POD_END_SECONDS = 4.0  # databases close their files in that; an ingress controller's long farewell is not waited for
+PROGRAM_END_SECONDS = 1.0  # what they would still write goes with the cluster
+# Folders that upstream makes at fixed places; they go when nothing of others is in them.
+RESULT_CACHE = Path("/var/lib/cni/results")
+NODE_LOGS = Path("/var/log/containers")
+FIXED_FOLDERS = (
+    RESULT_CACHE,
+    RESULT_CACHE.parent,
+    NODE_LOGS,
+    Path("/var/lib/kubelet/device-plugins"),
+    Path("/var/lib/kubelet"),
+    Path("/run/containerd/s"),
+    Path("/run/containerd"),
+)
 
 
 def start(at: Layout, progress: Progress) -> None:
@@ -86,14 +97,14 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
                 "kube-scheduler",
                 "kube-controller-manager",
             ):
-                processes.end(stage, seconds=5)
+                processes.end(stage, seconds=PROGRAM_END_SECONDS)
         step.outcome = f"{processes.end_pods(cgroups.folders(), POD_END_SECONDS)} processes"
         sockets = runtime.shim_sockets(at)
         runtime.remove_containers(at)
     with progress.step("end the node's programs") as step:
         rest = removal.stopping_stages(processes.all_processes(), at)
         for stage in rest:
-            processes.end(stage, seconds=5)
+            processes.end(stage, seconds=PROGRAM_END_SECONDS)
         step.outcome = f"{sum(len(stage) for stage in stages)} programs"
     with progress.step("remove mounts, network, firewall rules, cgroups"):
         for point in removal.mounts_to_remove(Path("/proc/self/mounts").read_text(), [at.runtime, at.state]):
@@ -112,8 +123,12 @@ def remove_strays(at: Layout, sockets: list[Path]) -> None:
     """Remove the few files that programs of the node leave outside of our folders."""
     for socket in sockets:
         socket.unlink(missing_ok=True)
-    for result in RESULT_CACHE.glob(f"{CNI_NETWORK}-*"):
-        result.unlink(missing_ok=True)
+    for result in RESULT_CACHE.glob("*"):
+        if f'"{at.runtime}/' in result.read_text(errors="replace"):  # it names the network namespace, which was ours
+            result.unlink(missing_ok=True)
     for log in NODE_LOGS.glob("*"):
         if log.is_symlink() and log.readlink().is_relative_to(at.pod_logs):
             log.unlink()
+    for folder in FIXED_FOLDERS:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

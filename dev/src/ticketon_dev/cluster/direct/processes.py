@@ -116,7 +116,7 @@ def end(processes: Iterable[Process], seconds: float) -> None:
 
 
 def end_pods(cgroup_folders: Iterable[Path], seconds: float) -> int:
-    """End every process in the cgroups, politely first so that databases close their files; return how many there were."""
+    """End every process in the cgroups, politely first: databases close their files. Return how many there were."""
     folders = list(cgroup_folders)
     first = pids_in(folders)
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ticketon_dev import oci
 from ticketon_dev.cluster import helm, machine, manifests
 from ticketon_dev.cluster import toolchain as programs
 from ticketon_dev.cluster.direct import node, packages, processes, removal, runtime
@@ -14,7 +15,7 @@ from ticketon_dev.cluster.direct.layout import NODE_NAME, Layout
 from ticketon_dev.cluster.direct.requirements import lacks, package_names
 from ticketon_dev.cluster.kubectl import Kubectl
 from ticketon_dev.cluster.manifests import Document
-from ticketon_dev.cluster.program_image import ProgramImage, write_archive
+from ticketon_dev.cluster.program_image import ProgramImage, image_of
 from ticketon_dev.cluster.providers import ClusterProvider, Wishes
 from ticketon_dev.cluster.toolchain import Toolchain
 from ticketon_dev.errors import SetupError
@@ -45,7 +46,7 @@ class DirectProvider(ClusterProvider):
         return kubectl
 
     def _require(self, wishes: Wishes, progress: Progress) -> None:
-        """Refuse a machine that cannot carry the cluster, before anything of it is changed, and complete one that can."""
+        """Refuse a machine that cannot carry the cluster before anything is changed; complete one that can."""
         missing = self._tools.to_build(helm=helm.on_path() is None, metrics=wishes.metrics)
         found = machine.look(self.layout)
         complaints = lacks(found, must_build=bool(missing), state=self._at.state)
@@ -76,9 +77,12 @@ class DirectProvider(ClusterProvider):
             if reference in known:
                 continue
             with progress.step(f"import image {name}"), tempfile.TemporaryDirectory(dir=self._at.state) as folder:
-                archive = Path(folder) / "image.tar"
-                engine.export(reference, archive)
-                runtime.import_archive(self.layout, archive)
+                whole, thin = Path(folder) / "whole.tar", Path(folder) / "thin.tar"
+                engine.export(reference, whole)
+                # Of a change to the code alone, only the layer of the code is new to containerd.
+                image = oci.read_docker_archive(whole, reference)
+                oci.write_archive(thin, [image], present=runtime.blobs(self.layout))
+                runtime.import_archive(self.layout, thin)
         return references
 
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:
@@ -103,7 +107,7 @@ class DirectProvider(ClusterProvider):
             return "there"
         with tempfile.TemporaryDirectory(dir=self._at.state) as folder:
             archive = Path(folder) / "images.tar"
-            write_archive(archive, wanted)
+            oci.write_archive(archive, [image_of(image) for image in wanted])
             runtime.import_archive(self.layout, archive)
         return f"{len(wanted)} imported"
 

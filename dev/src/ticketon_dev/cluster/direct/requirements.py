@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ticketon_dev.cluster.direct import layout
 
-MINIMUM_GO = (1, 24)  # what Kubernetes 1.34 is built with
+MINIMUM_GO = (1, 26)  # what Traefik and Helm are built with; Kubernetes 1.34 asks for 1.24
 GIBIBYTE = 1 << 30
 DISK_FOR_BUILDS = 12 * GIBIBYTE  # Go's build cache (6), its module cache (4), binaries and images
 DISK_FOR_RUNNING = 2 * GIBIBYTE
@@ -47,14 +47,15 @@ def lacks(machine: Machine, *, must_build: bool, state: Path) -> list[str]:
     found: list[str] = []
     if (machine.system, machine.architecture) != ("Linux", "x86_64"):
         found.append(
-            f"without a container engine the cluster runs on Linux/x86_64 only, and this is {machine.system}/{machine.architecture}: "
+            "without a container engine the cluster runs on Linux/x86_64 only, and this is "
+            f"{machine.system}/{machine.architecture}: "
             "start Docker or Podman and run `make up` again"
         )
         return found
     if not machine.is_root:
         found.append(
-            "without a container engine Kubernetes runs directly on this machine, which needs root (mounts, network, cgroups): "
-            "run `sudo make up`, or start Docker or Podman"
+            "without a container engine Kubernetes runs directly on this machine, which needs root "
+            "(mounts, network, cgroups): run `sudo make up`, or start Docker or Podman"
         )
     if machine.missing_programs and not machine.is_debian:
         names = " ".join(package_names(machine.missing_programs))
@@ -63,7 +64,8 @@ def lacks(machine: Machine, *, must_build: bool, state: Path) -> list[str]:
         has = "no Go" if machine.go_version is None else f"Go {machine.go_version[0]}.{machine.go_version[1]}"
         wanted = f"{MINIMUM_GO[0]}.{MINIMUM_GO[1]}"
         found.append(
-            f"Kubernetes is built from source here and needs Go {wanted} or later on PATH; this machine has {has}: see go.dev/doc/install"
+            f"Kubernetes is built from source here and needs Go {wanted} or later; this machine has {has}: "
+            "install it as go.dev/doc/install says"
         )
     needed_disk = DISK_FOR_BUILDS if must_build else DISK_FOR_RUNNING
     if machine.free_disk < needed_disk:
@@ -73,7 +75,8 @@ def lacks(machine: Machine, *, must_build: bool, state: Path) -> list[str]:
         )
     if machine.free_memory < MEMORY_FOR_RUNNING:
         found.append(
-            f"{machine.free_memory / GIBIBYTE:.1f} GiB of memory are free and {MEMORY_FOR_RUNNING // GIBIBYTE} are needed: end something large"
+            f"{machine.free_memory / GIBIBYTE:.1f} GiB of memory are free and "
+            f"{MEMORY_FOR_RUNNING // GIBIBYTE} are needed: end something large"
         )
     missing = {"cpu", "memory", "pids"} - machine.cgroup_controllers
     if missing:
@@ -91,7 +94,8 @@ def _overlaps(networks: Sequence[tuple[str, str]]) -> list[str]:
         ipaddress.ip_network(text) for text in (layout.POD_NETWORK, layout.SERVICE_NETWORK, f"{layout.NODE_ADDRESS}/32")
     ]
     return [
-        f"this machine has a route to {text} on {device}, which the cluster's {own} would cut off: remove it, or use TICKETON_CONTEXT"
+        f"this machine has a route to {text} on {device}, which the cluster's {own} would cut off: "
+        "remove it, or use another cluster with TICKETON_CONTEXT"
         for text, device in networks
         for own in ours
         if own.overlaps(ipaddress.ip_network(text, strict=False))

@@ -20,6 +20,11 @@ def image_names(at: Layout) -> set[str]:
     return set(run([*_ctr(at), "images", "list", "--quiet"]).split())
 
 
+def blobs(at: Layout) -> set[str]:
+    """Return the digests of all layers, manifests and configurations that are there."""
+    return set(run([*_ctr(at), "content", "list", "--quiet"]).split())
+
+
 def import_archive(at: Layout, archive: Path) -> None:
     """Import every image of an OCI archive under the names that its index gives them."""
     run([*_ctr(at), "images", "import", archive])
@@ -36,10 +41,8 @@ def remove_images(at: Layout, names: list[str]) -> None:
 
 def shim_sockets(at: Layout) -> list[Path]:
     """Return the sockets that the shims keep outside of our folders; containerd notes each beside its task."""
-    found = []
-    for note in at.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address"):
-        found.append(Path(note.read_text().strip().removeprefix("unix://")))
-    return found
+    notes = at.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address")
+    return [Path(note.read_text().strip().removeprefix("unix://")) for note in notes]
 
 
 def remove_containers(at: Layout) -> None:
