@@ -133,7 +133,8 @@ class QueueServers(_Model):
         json_schema_extra=rules(
             rule(
                 "self.minReplicas <= self.maxReplicas",
-                "queueServers.minReplicas must not exceed queueServers.maxReplicas: lower it, or raise maxReplicas",
+                "queueServers.minReplicas must not exceed queueServers.maxReplicas: "
+                "lower the first or raise the second",
             ),
             rule(
                 "!has(self.autoscaling.prewarmReplicas) || self.autoscaling.prewarmReplicas <= self.maxReplicas",

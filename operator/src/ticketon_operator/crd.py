@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, generated from ``api.TicketEvent``: ``python -m ticketon_operator.crd`` prints it. Pure.
+"""The CustomResourceDefinition, generated from ``api.TicketEvent``; ``python -m ticketon_operator.crd`` prints it.
 
 Pydantic's JSON Schema becomes a structural OpenAPI schema: references are inlined, ``| None`` becomes an optional
 field, objects that have only defaults get ``default: {}`` so that the defaults inside them are applied as well.

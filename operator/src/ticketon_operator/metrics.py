@@ -18,6 +18,7 @@ POLL_SECONDS = Histogram(
 )
 SCALINGS = Counter("ticketon_operator_scalings_total", "Changes of the number of queue servers", ["event", "direction"])
 DESIRED = Gauge("ticketon_operator_queue_servers_desired", "Queue servers that the line needs", ["event"])
+MAXIMUM = Gauge("ticketon_operator_queue_servers_max", "Queue servers that the TicketEvent allows", ["event"])
 READY = Gauge("ticketon_operator_event_ready", "1 where the TicketEvent is Ready", ["event"])
 FORECAST_EXCEEDED = Gauge(
     "ticketon_operator_payment_forecast_exceeded", "1 where payments exceed the forecast", ["event"]

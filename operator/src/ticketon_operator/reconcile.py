@@ -194,5 +194,5 @@ class Reconciler:
     def _forget(self, ref: EventRef) -> None:
         if self.events.pop(ref, None) is not None:
             metrics.EVENTS.set(len(self.events))
-            for gauge in (metrics.DESIRED, metrics.READY, metrics.FORECAST_EXCEEDED):
+            for gauge in (metrics.DESIRED, metrics.MAXIMUM, metrics.READY, metrics.FORECAST_EXCEEDED):
                 gauge.remove(str(ref))

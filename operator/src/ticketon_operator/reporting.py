@@ -61,3 +61,4 @@ def _measure(tracked: Tracked, status: TicketEventStatus) -> None:
         gauge.labels(name).set(1 if condition is not None and condition.status == "True" else 0)
     if status.queue_servers is not None and status.queue_servers.desired is not None:
         metrics.DESIRED.labels(name).set(status.queue_servers.desired)
+        metrics.MAXIMUM.labels(name).set(status.queue_servers.max)
