@@ -20,8 +20,10 @@ def draw(moments: Sequence[Moment], title: str, file: Path) -> None:
     upper.fill_between(times, [one.waiting for one in moments], color="#7aa6d8", alpha=0.6, label="waiting")
     upper.set_ylabel("people waiting")
     servers = upper.twinx()
-    servers.step(times, [one.servers_desired for one in moments], where="post", color="#c44", ls=":", label="wanted")
-    servers.step(times, [one.servers_ready for one in moments], where="post", color="#c44", label="ready")
+    servers.step(
+        times, [one.servers_desired for one in moments], where="post", color="#c44", ls=":", label="servers wanted"
+    )
+    servers.step(times, [one.servers_ready for one in moments], where="post", color="#c44", label="servers ready")
     servers.set_ylabel("queue servers")
     servers.set_ylim(0, max((one.servers_desired for one in moments), default=1) + 1)
     servers.yaxis.get_major_locator().set_params(integer=True)

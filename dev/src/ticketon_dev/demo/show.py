@@ -59,7 +59,7 @@ async def demo(lab: Lab, wishes: Wishes, progress: Progress) -> list[str]:
         findings = await _sell(lab, api, sale, wishes, progress)
     folder = lab.at.build / "demo"
     lines = render(findings)
-    picture.draw(findings.moments, f"{sale.title}: {sale.ref}", folder / "depth.png")
+    picture.draw(findings.moments, f"{sale.ref}: depth of the line and queue servers", folder / "depth.png")
     (folder / "report.txt").write_text("\n".join(lines) + "\n")
     for line in [*lines, "", *_farewell(lab, sale, folder)]:
         progress.say(line)

@@ -6,7 +6,6 @@ from typing import Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from ticketon_dev.crowd import Figures, Stage
@@ -16,7 +15,8 @@ from ticketon_dev.progress import duration
 #: A log keeps what is printed: one line in so many seconds tells the story.
 PLAIN_EVERY_SECONDS = 5.0
 SPARKS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 40
+SPARK_WIDTH = 60
+BAR_WIDTH = 60
 
 
 class LiveTable:
@@ -66,14 +66,14 @@ class LiveTable:
             f"{rate(moments, 'requests'):.0f}",
             " · ".join(f"{figures.p99(route) * 1000:.0f}" for route in ("join", "poll", "hold")) + " ms",
         )
-        depth = f"waiting {sparkline([one.waiting for one in moments])}  servers "
-        servers = sparkline([one.servers_ready for one in moments])
+        done = round(BAR_WIDTH * now.sold / max(1, now.capacity))
         crowd = "  ".join(f"{stage} {figures.stages[stage]}" for stage in Stage)
         return Group(
             table,
-            ProgressBar(total=max(1, now.capacity), completed=now.sold, width=78),
-            depth + servers,
-            f"the crowd: {crowd}",
+            f"  sold     {'█' * done}{'░' * (BAR_WIDTH - done)}",
+            f"  waiting  {sparkline([one.waiting for one in moments])}",
+            f"  servers  {sparkline([one.servers_ready for one in moments])}",
+            f"  crowd    {crowd}",
         )
 
 
