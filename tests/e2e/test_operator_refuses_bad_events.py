@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster, RefusedError
-from support.installation import Installation
+from support.installation import Installation, close_namespace
 from support.sale import NAMESPACE_LABEL, STALLS, ticket_event
 
 from ticketon_contract.names import KIND
@@ -81,10 +81,10 @@ REFUSED = {
 def namespace(installation: Installation) -> Iterator[str]:
     """A namespace without a provider and without pods: nothing that is applied here gets far."""
     name = "e2e-refusals"
-    labels = {NAMESPACE_LABEL: "true"}
+    labels = {NAMESPACE_LABEL: "open"}
     installation.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield name
-    installation.cluster.delete("Namespace", name)
+    close_namespace(installation.cluster, name)
 
 
 @pytest.mark.parametrize(("change", "told"), REFUSED.values(), ids=REFUSED)

@@ -56,18 +56,12 @@ class Faults:
 
     def kill(self, pod: Object) -> None:
         """Kill every process of a pod at once. The kubelet starts its containers anew, in the same pod."""
-        killed = self._kubectl(
-            "--namespace",
-            EXECUTIONERS_NAMESPACE,
-            "exec",
-            EXECUTIONER,
-            "--",
-            "python3",
-            "-c",
-            KILL,
-            pod["metadata"]["uid"],
-        )
+        killed = self.run_inside("python3", "-c", KILL, pod["metadata"]["uid"])
         assert int(killed) > 0, f"pod {pod['metadata']['name']} had no process to kill"
+
+    def run_inside(self, *argv: str) -> str:
+        """Run a program in the pod that does the killing, which is in the cluster and sees its names."""
+        return self._kubectl("--namespace", EXECUTIONERS_NAMESPACE, "exec", EXECUTIONER, "--", *argv)
 
     def lose(self, pod: Object) -> None:
         """Kill a pod's processes and forget the pod, as when its node is lost: another one takes its place."""

@@ -15,6 +15,7 @@ from support.cluster import Cluster
 from support.eventually import eventually
 from support.sale import LOOK_SECONDS, NAMESPACE_LABEL, TLS_SECRET
 
+from ticketon_contract.names import GROUP, KIND
 from ticketon_dev.cluster import __main__ as cluster_command
 from ticketon_dev.cluster import manifests
 from ticketon_dev.demo.install import Lab, install_chart, open_lab
@@ -25,8 +26,13 @@ from ticketon_dev.progress import Progress
 TLS_SOURCE = "shows"
 #: Node ports of the tests' sales, beside those of the cluster's own Services.
 NODE_PORTS = range(31000, 31400)
-#: A namespace is gone when its servers have drained; longer than that, something holds it.
-GONE_SECONDS = 90.0
+#: Value of the namespaces' label once their sale is over.
+CLOSING = "closing"
+FORCE_ANNOTATION = f"{GROUP}/force-delete"
+#: An event that is deleted lets payments settle, its servers drain, and takes its topics along.
+SETTLED_SECONDS = 60.0
+#: A namespace is gone when its pods are; longer than that, something holds it.
+GONE_SECONDS = 60.0
 
 
 class SetupFailedError(Exception):
@@ -66,10 +72,14 @@ def bring_up(at: Locations) -> Installation:
 
 @contextmanager
 def sale_namespace(installation: Installation) -> Iterator[str]:
-    """A namespace for one sale, with its provider on the way. It goes afterwards; nobody waits for that."""
+    """A namespace for one sale, with its provider on the way.
+
+    It goes afterwards; the next one, or the end of the run, sees to that.
+    """
     name = f"e2e-{secrets.token_hex(4)}"
     cluster = installation.cluster
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", NAMESPACE_LABEL: "true"}
+    sweep(cluster)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", NAMESPACE_LABEL: "open"}
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     try:
         certificate = cluster.there("Secret", TLS_SECRET, TLS_SOURCE)
@@ -87,13 +97,37 @@ def sale_namespace(installation: Installation) -> Iterator[str]:
             cluster.apply({**document, "metadata": {**document["metadata"], "namespace": name}})
         yield name
     finally:
-        cluster.delete("Namespace", name)
+        close_namespace(cluster, name)
+
+
+def close_namespace(cluster: Cluster, name: str) -> None:
+    """Begin to take a namespace down: its TicketEvents first, since what they settle needs what is in it."""
+    cluster.patch("Namespace", name, None, {"metadata": {"labels": {NAMESPACE_LABEL: CLOSING}}})
+    for event in cluster.every(KIND, name):
+        cluster.delete(KIND, event["metadata"]["name"], name)
+
+
+def sweep(cluster: Cluster, *, force: bool = False) -> bool:
+    """Delete closing namespaces whose TicketEvents are gone; True when no closing namespace is left.
+
+    ``force`` tells the operator to wait for nothing: some sale did not settle, or no operator is there to settle it.
+    """
+    closing = cluster.every("Namespace", selector={NAMESPACE_LABEL: CLOSING})
+    for name in [namespace["metadata"]["name"] for namespace in closing]:
+        events = cluster.every(KIND, name)
+        if not events:
+            cluster.delete("Namespace", name)
+        for event in events if force else []:
+            change = {"metadata": {"annotations": {FORCE_ANNOTATION: "true"}}}
+            cluster.patch(KIND, event["metadata"]["name"], name, change)
+    return not closing
 
 
 def remove_leftovers(cluster: Cluster) -> None:
-    """Remove the namespaces of runs that were killed, and wait until no namespace of the tests is left."""
+    """Remove every namespace of the tests, those of killed runs too, and wait until they are gone."""
     for namespace in cluster.every("Namespace", selector=NAMESPACE_LABEL):
-        cluster.delete("Namespace", namespace["metadata"]["name"])
-    eventually(
-        lambda: not cluster.every("Namespace", selector=NAMESPACE_LABEL), GONE_SECONDS, every_seconds=LOOK_SECONDS
-    )
+        close_namespace(cluster, namespace["metadata"]["name"])
+    try:
+        eventually(lambda: sweep(cluster), SETTLED_SECONDS, every_seconds=LOOK_SECONDS)
+    except AssertionError:
+        eventually(lambda: sweep(cluster, force=True), GONE_SECONDS, every_seconds=LOOK_SECONDS)

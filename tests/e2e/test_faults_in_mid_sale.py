@@ -1,0 +1,144 @@
+"""One thing dies in mid-sale, a test each: nobody loses a place, nobody pays twice, every seat is sold, once.
+
+Servers and the operator are killed without a word. A store is killed and kept away until the TicketEvent's conditions
+say which one it is, then it comes back on its volume, and everything goes on by itself.
+"""
+
+import httpx
+from support.cluster import Cluster, Object
+from support.cluster_faults import Faults, restarts
+from support.eventually import eventually
+from support.sale import LOOK_SECONDS, Sale
+from support.sale_crowd import CrowdAtWork, assert_sale_kept_its_word, crowd
+from support.ticket_door import TicketDoor, Visitor, problem
+
+#: So many tickets are out when the fault strikes: the sale is under way, and far from its end.
+MID_SALE = 10
+#: Clients back off for a few seconds before they look for a store again.
+RECOVERED_SECONDS = 30.0
+#: Operator's Lease: the acting one is gone without giving it back.
+TAKEOVER_SECONDS = 15.0
+OPERATORS_NAMESPACE = "ticketon"
+
+QUEUE, PAYMENTS = "queue-server", "payment-server"
+
+
+def in_mid_sale(buyers: CrowdAtWork) -> None:
+    buyers.wait_for(lambda seen: seen.tickets >= MID_SALE)
+
+
+def all_serve_again(sale: Sale, component: str, count: int) -> bool:
+    pods = sale.pods(component)
+    ready = [pod for pod in pods if all(status["ready"] for status in pod["status"].get("containerStatuses", []))]
+    return len(ready) == len(pods) >= count
+
+
+def test_a_killed_queue_server_loses_nobodys_place(sale: Sale, faults: Faults) -> None:
+    with crowd(sale, seed=11) as buyers:
+        in_mid_sale(buyers)
+        faults.kill(sale.pods(QUEUE)[0])
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result)
+    eventually(lambda: all_serve_again(sale, QUEUE, 2), RECOVERED_SECONDS, every_seconds=LOOK_SECONDS)
+    assert sum(restarts(pod) for pod in sale.pods(QUEUE)) >= 1
+
+
+def test_a_killed_payment_server_charges_nobody_twice(sale: Sale, faults: Faults) -> None:
+    with crowd(sale, seed=12) as buyers:
+        in_mid_sale(buyers)
+        faults.kill(sale.pods(PAYMENTS)[0])
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result)
+    eventually(lambda: all_serve_again(sale, PAYMENTS, 2), RECOVERED_SECONDS, every_seconds=LOOK_SECONDS)
+    sale.wait_for_condition("PaymentsReady", "True", within_seconds=RECOVERED_SECONDS)
+
+
+def test_the_acting_operator_is_replaced_and_the_sale_does_not_notice(
+    sale: Sale, faults: Faults, cluster: Cluster
+) -> None:
+    with crowd(sale, seed=13) as buyers:
+        in_mid_sale(buyers)
+        before = acting_operator(cluster)
+        faults.lose(before)
+        eventually(
+            lambda: acting_operator(cluster)["metadata"]["uid"] != before["metadata"]["uid"],
+            TAKEOVER_SECONDS,
+            every_seconds=LOOK_SECONDS,
+        )
+        generation = sale.edit({"message": "the other one has read this"})
+        eventually(lambda: sale.status()["observedGeneration"] == generation, 15, every_seconds=LOOK_SECONDS)
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result)
+
+
+def acting_operator(cluster: Cluster) -> Object:
+    """Return the pod that holds the operator's Lease, by the name that the holder goes by."""
+    holders = [lease["spec"].get("holderIdentity") or "" for lease in cluster.every("Lease", OPERATORS_NAMESPACE)]
+    return next(
+        pod
+        for pod in cluster.pods(OPERATORS_NAMESPACE)
+        for holder in holders
+        if holder.startswith(pod["metadata"]["name"])
+    )
+
+
+def test_without_redis_nobody_new_is_let_in_and_everybody_keeps_their_place(
+    sale: Sale, faults: Faults, door: TicketDoor
+) -> None:
+    insider = Visitor(door, sale.base_url).enter()
+    newcomer = Visitor(door, sale.base_url).identify()
+    with crowd(sale, seed=14) as buyers:
+        in_mid_sale(buyers)
+        with faults.away("redis"):
+            told = sale.wait_for_condition("LineReady", "False", "RedisUnavailable")
+            assert "Redis is away" in told["message"]
+            assert_told_when_to_come_back(newcomer.ask("POST", "/v1/line"))
+            hold = insider.held(zone="GA", quantity=1)  # a pass is good without Redis
+            assert insider.ask("DELETE", f"/v1/holds/{hold['hold_id']}").status_code == 204
+        sale.wait_for_condition("LineReady", "True", within_seconds=RECOVERED_SECONDS)
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result)
+    assert insider.join().number == 1
+    assert sale.condition("Ready")["status"] == "True"
+
+
+def test_without_kafka_payments_are_taken_in_and_settled_later(sale: Sale, faults: Faults, door: TicketDoor) -> None:
+    insider = Visitor(door, sale.base_url).enter()
+    with crowd(sale, seed=15) as buyers:
+        in_mid_sale(buyers)
+        with faults.away("kafka"):
+            hold = insider.held(zone="GA", quantity=1)
+            accepted = insider.pay(hold, key="without-kafka")
+            assert accepted.status_code == 202, accepted.text
+            payment = accepted.json()["payment_id"]
+            told = sale.wait_for_condition("PaymentsReady", "False", "KafkaUnavailable")
+            assert "Kafka is away" in told["message"]
+            assert insider.payment(hold, payment)["state"] == "accepted"
+        sale.wait_for_condition("PaymentsReady", "True", within_seconds=RECOVERED_SECONDS)
+        eventually(
+            lambda: insider.payment(hold, payment)["state"] == "paid", RECOVERED_SECONDS, every_seconds=LOOK_SECONDS
+        )
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result, others={payment})
+
+
+def test_without_postgres_nothing_is_sold_and_nothing_is_lost(sale: Sale, faults: Faults, door: TicketDoor) -> None:
+    insider = Visitor(door, sale.base_url).enter()
+    with crowd(sale, seed=16) as buyers:
+        in_mid_sale(buyers)
+        hold = insider.held(zone="GA", quantity=1)
+        with faults.away("postgres"):
+            assert_told_when_to_come_back(insider.pay(hold, key="without-postgres"))
+            assert_told_when_to_come_back(insider.hold(zone="GA", quantity=1))
+            told = sale.wait_for_condition("PaymentsReady", "False", "PostgresUnavailable")
+            assert "Postgres is away" in told["message"]
+        sale.wait_for_condition("PaymentsReady", "True", within_seconds=RECOVERED_SECONDS)
+        result = buyers.result()
+    assert_sale_kept_its_word(sale, result)
+
+
+def assert_told_when_to_come_back(answer: httpx.Response) -> None:
+    """A clear answer of a sale that lacks a store: 503, a problem document, and when to try again."""
+    assert problem(answer) == "unavailable"
+    assert answer.status_code == 503
+    assert float(answer.headers["Retry-After"]) > 0
