@@ -13,9 +13,11 @@ Every row carries its ``event`` (``namespace/name``): one database may serve man
 """
 
 from ticketon_ledger.errors import (
+    AlreadyPaying,
     BuyerLimit,
     HoldLost,
     InventoryRefused,
+    KeyReused,
     LedgerError,
     LedgerUnavailable,
     NotYours,
@@ -33,6 +35,7 @@ from ticketon_ledger.records import (
     OrderState,
     Payment,
     PaymentState,
+    Pending,
     SeatMap,
     SeatState,
     SeatView,
@@ -42,12 +45,14 @@ from ticketon_ledger.records import (
 )
 
 __all__ = [
+    "AlreadyPaying",
     "BuyerLimit",
     "Ceilings",
     "Hold",
     "HoldLost",
     "HoldState",
     "InventoryRefused",
+    "KeyReused",
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
@@ -56,6 +61,7 @@ __all__ = [
     "OrderState",
     "Payment",
     "PaymentState",
+    "Pending",
     "SeatMap",
     "SeatState",
     "SeatView",

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import asyncpg
 
-from ticketon_ledger.errors import LedgerUnavailable
+from ticketon_ledger.errors import Duplicate, LedgerUnavailable
 
 #: A statement of ours takes milliseconds; one that takes this long is stuck behind a fault.
 COMMAND_SECONDS = 10.0
@@ -52,6 +52,8 @@ class Statements(Protocol):
 def _faults() -> Iterator[None]:
     try:
         yield
+    except asyncpg.UniqueViolationError as error:
+        raise Duplicate(str(error)) from error
     except _UNAVAILABLE as error:
         raise LedgerUnavailable(f"Postgres is away: {type(error).__name__}: {error}") from error
 

@@ -9,6 +9,9 @@ LedgerError
 ├── BuyerLimit             the buyer would have more than maxPerBuyer
 ├── HoldLost               the hold has ended: taken by another, given back, or paid
 ├── NotYours               the hold belongs to another buyer
+├── AlreadyPaying          another payment has the hold, or has bought its seats
+├── KeyReused              the idempotency key belongs to another request
+├── Duplicate              a unique index refused a row; callers here find out which and say it better
 └── InventoryRefused       the inventory asked for would touch what is sold; the last good one stays in force
 """
 # ruff: noqa: N818 - SeatsTaken and SoldOut are how callers say it; LedgerError tells the family
@@ -86,6 +89,25 @@ class NotYours(LedgerError):
 
     def __init__(self, thing: str) -> None:
         super().__init__(f"{thing} belongs to another buyer")
+
+
+class AlreadyPaying(LedgerError):
+    """``payment_id`` has the hold."""
+
+    def __init__(self, payment_id: str) -> None:
+        super().__init__(f"the hold is being paid, or has been, by the payment {payment_id}; look at that one")
+        self.payment_id = payment_id
+
+
+class KeyReused(LedgerError):
+    """The same Idempotency-Key came with another body."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another request; take a new key for a new attempt")
+
+
+class Duplicate(LedgerError):
+    """A unique index refused a row, and with it all of its statement."""
 
 
 class InventoryRefused(LedgerError):

@@ -1,0 +1,193 @@
+"""Kafka: the only importer of aiokafka. A Bus sends, a Feed reads the partitions it is told to.
+
+Neither uses a consumer group's rebalancing or Kafka's transactions: who reads which partition follows from the server's
+ordinal, and what was done is known from Postgres. Both start without Kafka and come back with it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+
+from ticketon_contract.connections import Kafka
+
+log = logging.getLogger(__name__)
+
+#: A broker that answers does so in milliseconds; sends that wait longer are given up and repeated by the sweepers.
+REQUEST_MS = 5_000
+RETRY_SECONDS = 1.0
+_FETCH_WAIT_MS = 100
+Headers = Sequence[tuple[str, bytes]]
+
+
+class KafkaUnavailable(Exception):  # noqa: N818 - says what it is, as LedgerUnavailable does
+    """Kafka did not take or give what was asked; it may have taken it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record of a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+def _common(connection: Kafka) -> dict[str, Any]:
+    """Settings of producer and consumer alike."""
+    settings: dict[str, Any] = {
+        "bootstrap_servers": connection.bootstrap_servers,
+        "security_protocol": connection.security_protocol,
+        "request_timeout_ms": REQUEST_MS,
+    }
+    if connection.security_protocol.endswith("SSL"):
+        settings["ssl_context"] = create_ssl_context(cadata=connection.ca)
+    if connection.sasl_mechanism:
+        settings |= {
+            "sasl_mechanism": connection.sasl_mechanism,
+            "sasl_plain_username": connection.username,
+            "sasl_plain_password": connection.password.get_secret_value() if connection.password else None,
+        }
+    return settings
+
+
+class Bus:
+    """Sends with acks=all. ``ok`` is what the last attempt found."""
+
+    def __init__(self, connection: Kafka) -> None:
+        self._connection = connection
+        self._producer: Any = None
+        self._starting: asyncio.Task[None] | None = None
+        self.ok = False
+
+    async def __aenter__(self) -> Self:
+        self._starting = asyncio.create_task(self._start())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._producer is not None:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(self._producer.stop(), REQUEST_MS / 1000)
+
+    async def _start(self) -> None:
+        while True:
+            # A broker of one asks for no replicas' word, but acks=all is what a cluster needs.
+            producer = AIOKafkaProducer(**_common(self._connection), acks="all")
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka is away", extra={"error": str(error)})
+                with contextlib.suppress(KafkaError, OSError):
+                    await producer.stop()
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._producer, self.ok = producer, True
+                return
+
+    async def send(
+        self, topic: str, *, key: bytes, value: bytes, headers: Headers = (), within_seconds: float = REQUEST_MS / 1000
+    ) -> None:
+        """Return when Kafka has it; raises KafkaUnavailable."""
+        if self._producer is None:
+            raise KafkaUnavailable("Kafka has not been reached yet")
+        try:
+            async with asyncio.timeout(within_seconds):
+                sent = await self._producer.send(topic, value=value, key=key, headers=list(headers))
+                await asyncio.shield(sent)  # a batch is of many messages: giving up on one must not cancel it
+        except (KafkaError, OSError, TimeoutError) as error:
+            self.ok = False
+            raise KafkaUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
+        self.ok = True
+
+
+class Feed:
+    """Reads one topic from where its group left off; from the beginning where it never was."""
+
+    def __init__(self, connection: Kafka, *, topic: str, group: str | None) -> None:
+        self._topic = topic
+        self._group = group
+        self._consumer: Any = AIOKafkaConsumer(
+            **_common(connection),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            metadata_max_age_ms=10_000,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._consumer.start()
+        except (KafkaError, OSError) as error:
+            await self._close()
+            raise KafkaUnavailable(str(error)) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(self._consumer.stop(), REQUEST_MS / 1000)
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Read these partitions, and no others."""
+        self._consumer.assign([TopicPartition(self._topic, partition) for partition in sorted(partitions)])
+
+    async def partitions(self) -> set[int]:
+        """Those the topic has; raises KafkaUnavailable."""
+        try:
+            cluster = await self._consumer._client.fetch_all_metadata()  # noqa: SLF001 - there is no public way to wait
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailable(str(error)) from error
+        return set(cluster.partitions_for_topic(self._topic) or ())
+
+    async def fetch(self, partitions: Collection[int], *, seconds: float, most: int) -> list[Message]:
+        """Messages of these assigned partitions, waiting for the first; raises KafkaUnavailable."""
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            batches = await self._consumer.getmany(*wanted, timeout_ms=int(seconds * 1000), max_records=most)
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailable(str(error)) from error
+        return [
+            Message(
+                record.topic, record.partition, record.offset, record.key or b"", record.value or b"", record.headers
+            )
+            for records in batches.values()
+            for record in records
+        ]
+
+    async def end(self) -> dict[int, int]:
+        """Partition -> the offset behind its last message; raises KafkaUnavailable."""
+        try:
+            ends = await self._consumer.end_offsets(
+                [TopicPartition(self._topic, partition) for partition in await self.partitions()]
+            )
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailable(str(error)) from error
+        return {place.partition: offset for place, offset in ends.items()}
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Remember that everything below these offsets is done; raises KafkaUnavailable."""
+        try:
+            await self._consumer.commit(
+                {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
+            )
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailable(str(error)) from error

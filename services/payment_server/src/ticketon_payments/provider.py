@@ -1,0 +1,150 @@
+"""The payment provider, behind one small interface: the only importer of httpx.
+
+An adapter turns every answer, and every way of not answering, into one Outcome. Each POST carries an Idempotency-Key
+made of the payment's id and the deed, so that repeating it after a lost answer does nothing twice. It never raises for
+what a provider does: time-outs, broken connections, 5xx and nonsense are all NO_ANSWER, which is asked about later.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import urljoin
+
+import httpx
+
+from ticketon_contract.config import Provider as ProviderConfig
+from ticketon_contract.config import ProviderProtocol
+from ticketon_ledger import Payment, Pending
+from ticketon_payments.saga import Outcome
+
+log = logging.getLogger(__name__)
+
+#: More at once than any owned partition may have in flight; connections are kept for the next payment.
+_CONNECTIONS = 512
+_REASON_CHARS = 200
+#: Nothing was done, and it was not for what we asked: credentials, clashes, haste. Somebody will put it right.
+_ASK_AGAIN = {401, 403, 404, 408, 409, 425, 429}
+
+_OUTCOMES = {
+    "authorized": Outcome.AUTHORIZED,
+    "captured": Outcome.CHARGED,
+    "charged": Outcome.CHARGED,
+    "declined": Outcome.DECLINED,
+    "requires_action": Outcome.ACTION_NEEDED,
+    "voided": Outcome.VOIDED,
+    "refunded": Outcome.REFUNDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one call. ``reason`` is for people and never holds a method's token."""
+
+    outcome: Outcome
+    provider_id: str | None = None
+    reason: str | None = None
+    next_action: str | None = None
+
+
+class Provider(Protocol):
+    """What the settler needs of a provider: do what is pending for a payment."""
+
+    async def perform(self, payment: Payment) -> Answer: ...
+
+
+class HttpProvider:
+    """A provider that speaks the two-phase or the one-phase protocol over HTTP."""
+
+    def __init__(self, config: ProviderConfig, *, key: str = "") -> None:
+        self._config = config
+        self._two_phase = config.protocol is ProviderProtocol.TWO_PHASE
+        self._things = "authorizations" if self._two_phase else "charges"
+        self._client = httpx.AsyncClient(
+            base_url=config.url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=config.timeout_seconds,
+            limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def perform(self, payment: Payment) -> Answer:
+        """Do what is pending; without the provider's id of the thing, ask for it first."""
+        match payment.pending:
+            case Pending.AUTHORIZE:
+                return await self._authorize(payment)
+            case Pending.CAPTURE | Pending.VOID | Pending.REFUND if payment.provider_id:
+                return await self._change(payment, payment.provider_id)
+            case _:
+                return await self._ask(payment)
+
+    async def _authorize(self, payment: Payment) -> Answer:
+        body = {
+            "reference": payment.id,
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "method": {"type": payment.method_type, "token": payment.method_token},
+        }
+        status, answer = await self._call("POST", f"/v1/{self._things}", key=payment.id, json=body)
+        if status == 0 or not isinstance(answer, dict):
+            return Answer(Outcome.NO_ANSWER, reason=_reason(answer))
+        if status in {200, 201, 202}:
+            return self._read(answer)
+        if 400 <= status < 500 and status not in _ASK_AGAIN:
+            return Answer(Outcome.REFUSED, reason=f"provider_refused: {status}")
+        return Answer(Outcome.NO_ANSWER, reason=f"provider_status: {status}")
+
+    async def _ask(self, payment: Payment) -> Answer:
+        """How did it end? One payment has one entry, for its key never changes; were there more, the first counts."""
+        status, answer = await self._call("GET", f"/v1/{self._things}", params={"reference": payment.id})
+        if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
+            return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
+        items = [item for item in answer["items"] if isinstance(item, dict)]
+        return self._read(items[0]) if items else Answer(Outcome.NOTHING_FOUND)
+
+    async def _change(self, payment: Payment, provider_id: str) -> Answer:
+        deed = payment.pending
+        body = {"amount": payment.amount} if deed is Pending.REFUND else {}
+        path = f"/v1/{self._things}/{provider_id}/{deed}"
+        status, answer = await self._call("POST", path, key=f"{payment.id}:{deed}", json=body)
+        if status != 200 or not isinstance(answer, dict):
+            return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
+        if answer.get("state") == "failed":
+            failed = Outcome.CAPTURE_FAILED if deed is Pending.CAPTURE else Outcome.NOT_POSSIBLE
+            return Answer(failed, reason=_reason(answer.get("reason") or f"{deed}_failed"))
+        return self._read(answer)
+
+    def _read(self, item: dict[str, Any]) -> Answer:
+        outcome = _OUTCOMES.get(str(item.get("state")), Outcome.NO_ANSWER)
+        action = item.get("next_action")
+        return Answer(
+            outcome,
+            provider_id=str(item["id"]) if item.get("id") else None,
+            reason=_reason(item["reason"]) if item.get("reason") else None,
+            next_action=urljoin(self._config.url, action) if isinstance(action, str) else None,
+        )
+
+    async def _call(self, method: str, path: str, *, key: str | None = None, **request: Any) -> tuple[int, Any]:
+        """Status and parsed body; status 0 and a reason when there was no whole answer in time."""
+        headers = {"Idempotency-Key": key} if key else {}
+        try:
+            async with asyncio.timeout(self._config.timeout_seconds):
+                response = await self._client.request(method, path, headers=headers, **request)
+                return response.status_code, response.json() if response.content else {}
+        except (TimeoutError, httpx.TimeoutException):
+            return 0, "provider_timeout"
+        except (httpx.HTTPError, ValueError) as error:
+            return 0, f"provider_unreachable: {type(error).__name__}"
+
+
+def _reason(text: object) -> str:
+    return str(text)[:_REASON_CHARS]

@@ -1,0 +1,120 @@
+"""What every payment server does over and over, safe on all of them at once (SKIP LOCKED, or a lock of one teller).
+
+- ``reconcile``: goes on with payments whose time has come: parked ones, and those whose server died
+- ``produce``: sends through Kafka what it never acknowledged, or nobody consumed
+- ``tell``: publishes the outbox
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from ticketon_contract.messages import PaymentCommand
+from ticketon_contract.names import EventRef
+from ticketon_ledger import LedgerUnavailable, Payment, outbox, payments
+from ticketon_ledger.database import Database
+from ticketon_ledger.records import OutboxMessage
+from ticketon_payments.kafka import Bus, KafkaUnavailable
+from ticketon_payments.settler import Settler
+
+log = logging.getLogger(__name__)
+
+#: Payments under reconciliation at once; a provider that is down must not be asked by thousands.
+RECONCILING = 64
+_PRODUCE_BATCH = 200
+_TELL_BATCH = 200
+#: Kafka normally acknowledges within milliseconds of acceptance.
+FIRST_PRODUCE_SECONDS = 2.0
+#: Acknowledged, but not consumed: its server may be restarting. Doubles each time.
+AGAIN_PRODUCE_SECONDS = 15.0
+_MOST_PRODUCE_SECONDS = 600.0
+
+
+async def every(seconds: float, name: str, work: Callable[[], Awaitable[bool]]) -> None:
+    """Do the work for ever: at once again while it returns True (there is more), else after a pause. Never raises."""
+    while True:
+        try:
+            more = await work()
+        except (LedgerUnavailable, KafkaUnavailable) as error:
+            more = False
+            log.warning("a store is away", extra={"work": name, "error": str(error)})
+        except Exception:
+            more = False
+            log.exception("unexpected", extra={"work": name})
+        if not more:
+            await asyncio.sleep(seconds)
+
+
+class Sweepers:
+    """The three jobs of one server for one event."""
+
+    def __init__(
+        self, database: Database, bus: Bus, settler: Settler, event: EventRef, *, lease_seconds: float
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._settler = settler
+        self._event = event
+        self._lease_seconds = lease_seconds
+        self._reconciling: set[asyncio.Task[None]] = set()
+
+    async def reconcile(self) -> bool:
+        """Take up due payments as far as there is room; True when there may be more."""
+        room = RECONCILING - len(self._reconciling)
+        if room <= 0:
+            return False
+        due = await payments.due(self._database, str(self._event), limit=room, lease_seconds=self._lease_seconds)
+        for payment in due:
+            task = asyncio.create_task(self._drive(payment))
+            self._reconciling.add(task)
+            task.add_done_callback(self._reconciling.discard)
+        return len(due) == room
+
+    async def _drive(self, payment: Payment) -> None:
+        try:
+            await self._settler.drive(payment)
+        except LedgerUnavailable as error:
+            log.warning("Postgres is away: left to its lease", extra={"payment": payment.id, "error": str(error)})
+        except Exception:
+            log.exception("a payment could not be settled: left to its lease", extra={"payment": payment.id})
+
+    async def produce(self) -> bool:
+        """Send commands that Kafka may not have; raises KafkaUnavailable."""
+        found = await payments.unproduced(
+            self._database,
+            str(self._event),
+            limit=_PRODUCE_BATCH,
+            first_seconds=FIRST_PRODUCE_SECONDS,
+            again_seconds=AGAIN_PRODUCE_SECONDS,
+            most_seconds=_MOST_PRODUCE_SECONDS,
+        )
+        await asyncio.gather(*(produce(self._bus, self._event, payment) for payment in found))
+        return len(found) == _PRODUCE_BATCH
+
+    async def tell(self) -> bool:
+        """Publish what the outbox holds; raises KafkaUnavailable."""
+        told = await outbox.publish(self._database, str(self._event), self._send, limit=_TELL_BATCH)
+        return told == _TELL_BATCH
+
+    async def _send(self, messages: Sequence[OutboxMessage]) -> None:
+        topic = self._event.orders_topic
+        headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+        await asyncio.gather(
+            *(
+                self._bus.send(topic, key=message.key.encode(), value=message.payload.encode(), headers=headers)
+                for message in messages
+            )
+        )
+
+    async def close(self) -> None:
+        """Stop what is under way; leases bring it back."""
+        for task in self._reconciling:
+            task.cancel()
+
+
+async def produce(bus: Bus, event: EventRef, payment: Payment, *, within_seconds: float = 5.0) -> None:
+    """Send the command of one payment; raises KafkaUnavailable."""
+    command = PaymentCommand(
+        event=str(event), payment_id=payment.id, hold_id=payment.hold_id, accepted_at=payment.accepted_at
+    )
+    await bus.send(event.payments_topic, key=command.kafka_key, value=command.encode(), within_seconds=within_seconds)
