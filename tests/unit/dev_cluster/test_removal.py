@@ -1,0 +1,94 @@
+"""What of a machine belongs to the cluster."""
+
+from pathlib import Path
+
+import pytest
+
+from ticketon_dev.cluster.direct.components import Component, components
+from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.cluster.direct.removal import (
+    Process,
+    component_of,
+    folders_to_remove,
+    mounts_to_remove,
+    stopping_stages,
+)
+
+AT = Layout(state=Path("/root/.local/state/ticketon"), binaries=Path("/root/.cache/ticketon/kubernetes-v1"))
+SHIM = ("/usr/bin/containerd-shim-runc-v2", "-namespace", "k8s.io", "-address", "/run/ticketon/containerd.sock")
+
+
+@pytest.mark.parametrize("component", components(AT), ids=lambda each: each.name)
+def test_every_program_of_the_node_is_known_by_its_command_line(component: Component) -> None:
+    assert component_of(component.argv, AT) == component.name
+
+
+def test_a_program_of_an_older_build_is_known_too() -> None:
+    older = components(Layout(state=AT.state, binaries=Path("/root/.cache/ticketon/kubernetes-v0")))
+    assert [component_of(each.argv, AT) for each in older] == [each.name for each in older]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (),
+        ("/usr/bin/kubelet", "--config=/var/lib/kubelet/config.yaml"),
+        ("/usr/bin/containerd",),
+        ("containerd", "--config", "/etc/containerd/config.toml"),
+        ("/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-address", "/run/containerd/containerd.sock"),
+        ("etcd", "--data-dir=/var/lib/etcd"),
+        ("kubectl", "--kubeconfig=/root/.local/state/ticketon/configuration/admin.kubeconfig", "get", "pods"),
+        ("tail", "-f", "/root/.local/state/ticketon/logs/kubelet.log"),
+        ("etcd", "--data-dir=/root/.local/state/ticketon-other/etcd"),
+    ],
+)
+def test_nobody_elses_process_is_taken_for_ours(argv: tuple[str, ...]) -> None:
+    assert component_of(argv, AT) is None
+
+
+def test_what_would_start_pods_anew_is_stopped_first_and_what_others_report_to_last() -> None:
+    processes = [Process(number, each.argv) for number, each in enumerate(components(AT))]
+    processes += [Process(90, SHIM), Process(91, SHIM), Process(99, ("bash",))]
+    names = [[component_of(process.argv, AT) for process in stage] for stage in stopping_stages(processes, AT)]
+    assert names[0] == ["kubelet"]
+    assert names[-1] == ["etcd"]
+    assert ["containerd-shim", "containerd-shim"] in names
+    assert names.index(["containerd-shim", "containerd-shim"]) < names.index(["containerd"])
+    assert sum(map(len, names)) == len(processes) - 1
+
+
+MOUNTS = """\
+/dev/vda / ext4 rw 0 0
+tmpfs /run tmpfs rw 0 0
+tmpfs /root/.local/state/ticketon/cluster/kubelet/pods/a/volumes/token tmpfs rw 0 0
+overlay /run/ticketon/containerd/io.containerd.runtime.v2.task/k8s.io/x/rootfs overlay rw 0 0
+nsfs /run/ticketon/containerd/netns/cni-1 nsfs rw 0 0
+tmpfs /root/.local/state/ticketon/cluster/kubelet/pods/a\\040b tmpfs rw 0 0
+tmpfs /run/ticketon-other tmpfs rw 0 0
+/dev/vda /root/.local/state/ticketon/cluster/kubelet ext4 rw 0 0
+"""
+
+
+def test_mounts_below_our_folders_go_deepest_first_and_no_others() -> None:
+    points = mounts_to_remove(MOUNTS, [AT.runtime, AT.state])
+    assert set(points) == {
+        "/root/.local/state/ticketon/cluster/kubelet/pods/a/volumes/token",
+        "/run/ticketon/containerd/io.containerd.runtime.v2.task/k8s.io/x/rootfs",
+        "/run/ticketon/containerd/netns/cni-1",
+        "/root/.local/state/ticketon/cluster/kubelet/pods/a b",
+        "/root/.local/state/ticketon/cluster/kubelet",
+    }
+    depths = [point.count("/") for point in points]
+    assert depths == sorted(depths, reverse=True)
+
+
+def test_the_stores_data_outlives_the_cluster_unless_it_is_asked_for() -> None:
+    def gone(path: Path, **asked: bool) -> bool:
+        return any(path.is_relative_to(folder) for folder in folders_to_remove(AT, **asked))
+
+    for kept in (AT.volumes, AT.keys, AT.containerd_root):
+        assert not gone(kept, volumes=False, everything=False)
+    assert gone(AT.etcd, volumes=False, everything=False)
+    assert gone(AT.volumes, volumes=True, everything=False)
+    assert not gone(AT.keys, volumes=True, everything=False)
+    assert gone(AT.keys, volumes=False, everything=True)
