@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 
 from ticketon_operator import handlers, logs, metrics
 from ticketon_operator.cluster import Cluster
+from ticketon_operator.errors import OperatorError
 from ticketon_operator.figures import FiguresReader
 from ticketon_operator.health import Health
 from ticketon_operator.lease import Lease, LeaseLostError
@@ -17,6 +18,7 @@ from ticketon_operator.poll import Poller
 from ticketon_operator.reconcile import Reconciler
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.reporting import Reporter
+from ticketon_operator.rootkeys import ensure_root_keys
 from ticketon_operator.settings import Settings, SettingsError
 from ticketon_operator.teardown import Teardown
 from ticketon_operator.topicwatch import TopicWatch
@@ -91,6 +93,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         asyncio.create_task(poller.run(), name="poll"),
     ]
     try:
+        await _make_root_keys(settings, cluster)
         await handlers.watch(observed, queue.add, namespaces=settings.watch_namespaces, stop=stop)
     finally:
         for task in tasks:
@@ -98,6 +101,14 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         await figures.close()
         await cluster.close()
+
+
+async def _make_root_keys(settings: Settings, cluster: Cluster) -> None:
+    """Make them before there is an event, so that they can be backed up first; each reconcile asks for them again."""
+    try:
+        await ensure_root_keys(cluster, settings.namespace, settings.root_secret)
+    except OperatorError as error:
+        log.warning("the root keys cannot be read or made: %s", error)
 
 
 async def _hold(lease: Lease) -> None:

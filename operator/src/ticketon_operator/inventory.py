@@ -89,19 +89,29 @@ class InventoryStep:
             pause = min(FIRST_RETRY_SECONDS * 2**tracked.ledger_failures, LAST_RETRY_SECONDS)
             tracked.ledger_retry_at = now + pause
             tracked.ledger_failures += 1
-        reason = termination_message(pods)[-MAX_REASON:].strip() or (
-            "its pods are gone" if state == "failed" else "it ended without saying how"
-        )
+        reason = last_words(pods) or ("its pods are gone" if state == "failed" else "it ended without saying how")
         if tracked.ledger_failures == 1:
             await self._recorder.warning(tracked.event, "LedgerJobFailed", reason)
         if now >= tracked.ledger_retry_at:
             tracked.ledger_retry_at = None
             await self._cluster.delete(JOB, tracked.ref.namespace, job)
+            tracked.manifests.pop((JOB, job), None)  # made again on purpose: no drift
         return Ledger(LedgerResult.FAILED, reason, in_force)
 
 
+def last_words(pods: list[dict[str, Any]]) -> str:
+    """Return the reason that a failed pod gave, or the last line it wrote: of a traceback, the error itself."""
+    lines = termination_message(pods).strip().splitlines()
+    if not lines:
+        return ""
+    try:
+        return str(json.loads(lines[-1])["reason"])[:MAX_REASON]
+    except (ValueError, KeyError, TypeError):
+        return lines[-1].strip()[-MAX_REASON:]
+
+
 def _hint(pods: list[dict[str, Any]]) -> str:
-    trouble = pod_trouble(pods) or termination_message(pods)[-MAX_REASON:].strip()
+    trouble = pod_trouble(pods) or last_words(pods)
     return f"the ledger Job is running, its pods say: {trouble}" if trouble else ""
 
 

@@ -41,7 +41,7 @@ async def ensure(kafka: Kafka, wanted: Mapping[str, int], *, replication_factor:
             return Changes()
         if missing:
             answer = await admin.create_topics(
-                [NewTopic(name, count, replication_factor or BROKER_DEFAULT) for name, count in missing.items()]
+                [_new_topic(name, count, replication_factor) for name, count in missing.items()]
             )
             # Another replica, or an earlier try whose answer was lost, may have made it.
             _check(answer, "create", TopicAlreadyExistsError)
@@ -93,15 +93,24 @@ def _ssl_context(kafka: Kafka) -> ssl.SSLContext | None:
 
 async def _partitions(admin: Any, wanted: Mapping[str, int]) -> dict[str, int]:
     """Partitions of each topic that exists."""
-    described = await admin.describe_topics(list(wanted))
+    # Asking about a topic by name makes it, with the wrong size, where brokers have auto.create.topics.enable.
+    existing = [topic for topic in await admin.list_topics() if topic in wanted]
+    if not existing:
+        return {}
     found: dict[str, int] = {}
-    for topic in described:
+    for topic in await admin.describe_topics(existing):
         error = for_code(topic["error_code"])
-        if error is NoError:
-            found[topic["topic"]] = len(topic["partitions"])
-        elif error is not UnknownTopicOrPartitionError:
+        if error is not NoError:
             raise TopicsError(f"Kafka does not describe the topic {topic['topic']}: {error.__name__}")
+        found[topic["topic"]] = len(topic["partitions"])
     return found
+
+
+def _new_topic(name: str, partitions: int, replication_factor: int | None) -> NewTopic:
+    if replication_factor is None:
+        # The client takes -1 only beside an (empty) assignment of replicas.
+        return NewTopic(name, partitions, BROKER_DEFAULT, replica_assignments={})
+    return NewTopic(name, partitions, replication_factor)
 
 
 def _complain(missing: Mapping[str, int], small: Mapping[str, int]) -> None:
