@@ -7,7 +7,6 @@ the tokens does not matter. A pass that has expired is left out: it says no more
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from http.cookies import CookieError, SimpleCookie
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Identity, Pass, Place, Signer, TokenError
@@ -23,21 +22,25 @@ _BEARER = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Verified. ``identity`` is None where only a place or a pass was presented, which names the user as well."""
+    """Verified. ``tokens`` has them as they came, so that what has not changed need not be signed again."""
 
     user: str
-    identity: str | None = None
     place: Place | None = None
     held_pass: Pass | None = None
+    tokens: tuple[tuple[object, str], ...] = ()  # claims, token
     from_cookie: bool = False
 
-    def bundle(self, signer: Signer) -> str:
-        """Return the tokens, signed anew, joined."""
-        tokens = [self.identity or signer.sign(Identity(user=self.user))]
-        tokens += [signer.sign(claims) for claims in (self.place, self.held_pass) if claims is not None]
-        return SEPARATOR.join(tokens)
+    def token(self, claims: Identity | Place | Pass, signer: Signer) -> str:
+        """Return the token of these claims: the one that came, or a new one."""
+        return next((token for known, token in self.tokens if known == claims), None) or signer.sign(claims)
 
-    def with_place(self, place: Place, held_pass: Pass | None) -> "Credentials":
+    def bundle(self, signer: Signer) -> str:
+        """Return all tokens, joined."""
+        carried = (Identity(user=self.user), self.place, self.held_pass)
+        return SEPARATOR.join(self.token(claims, signer) for claims in carried if claims is not None)
+
+    def standing_at(self, place: Place | None, held_pass: Pass | None) -> "Credentials":
+        """Return the same buyer with another place and pass."""
         return replace(self, place=place, held_pass=held_pass)
 
 
@@ -70,24 +73,15 @@ def verify(bundle: str, signer: Signer, *, now: float) -> Credentials:
     parts = bundle.split(SEPARATOR)
     if len(bundle) > MAX_BUNDLE_CHARS or len(parts) > len(_KINDS):
         raise ProblemError(Problem.TOKEN_INVALID, "the token is too long; GET /v1/identity gives a new one")
-    found: dict[type[Identity | Place | Pass], Identity | Place | Pass] = {}
-    identity: str | None = None
-    for index, token in enumerate(parts):
-        claims = _claims(token, index, signer, now=now)
-        if claims is None:
-            continue
-        found[type(claims)] = claims
-        if isinstance(claims, Identity):
-            identity = token
-    users = {claims.user for claims in found.values()}
+    found = [(claims, token) for index, token in enumerate(parts) if (claims := _claims(token, index, signer, now=now))]
+    users = {claims.user for claims, _ in found}
     if len(users) != 1:
         raise ProblemError(Problem.TOKEN_INVALID, "the tokens are of different people, or all of them have expired")
-    place, held_pass = found.get(Place), found.get(Pass)
     return Credentials(
         user=users.pop(),
-        identity=identity,
-        place=place if isinstance(place, Place) else None,
-        held_pass=held_pass if isinstance(held_pass, Pass) else None,
+        place=next((claims for claims, _ in found if isinstance(claims, Place)), None),
+        held_pass=next((claims for claims, _ in found if isinstance(claims, Pass)), None),
+        tokens=tuple(found),
     )
 
 
@@ -107,14 +101,12 @@ def _claims(token: str, index: int, signer: Signer, *, now: float) -> Identity |
 
 
 def cookie_value(header: str, name: str) -> str | None:
-    """Return one cookie out of the header; None where it is not there or the header is not one."""
-    if name not in header:
-        return None
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and morsel.value else None
+    """Return one cookie out of the header (RFC 6265, section 4.2.1); None where it is not there."""
+    for pair in header.split(";"):
+        key, _, value = pair.strip().partition("=")
+        if key == name:
+            return value.strip('"') or None
+    return None
 
 
 def set_cookie(name: str, value: str, *, seconds: int = COOKIE_SECONDS) -> str:

@@ -21,6 +21,8 @@ from ticketon_queue.gateway import Gateway
 from ticketon_queue.holding import Holding
 from ticketon_queue.line import Line
 from ticketon_queue.line_store import LineStore
+from ticketon_queue.pages import forms
+from ticketon_queue.pages.views import Views
 from ticketon_queue.ticker import Ticker
 
 #: Holds are short statements; more connections than this only queue inside Postgres.
@@ -31,8 +33,12 @@ def assemble(context: Context) -> ASGIApp:
     """Return the ASGI application over what is already open."""
     seats = Seats(context.ledger, context.event)
     line = LineRoutes(context)
-    app = routes.build(context, line, seats, Holding(context))
+    holding = Holding(context)
+    views = Views(context, line, seats, holding)
+    app = routes.build(context, line, seats, holding)
+    forms.add(app, views, forms.Forms(context, line, holding))
     hot = {
+        ("GET", "/"): views.page,
         ("POST", "/v1/line"): line.join,
         ("GET", "/v1/line"): line.look,
         ("GET", "/v1/serving"): line.serving,

@@ -60,7 +60,7 @@ class LineRoutes:
             buyer = Credentials(new_user(), from_cookie=True)
         signer = self._context.live.signer
         headers = _NO_STORE | {"set-cookie": set_cookie(self._context.live.config.ref.cookie, buyer.bundle(signer))}
-        return json_response({"token": buyer.identity or signer.sign(Identity(user=buyer.user))}, headers=headers)
+        return json_response({"token": buyer.token(Identity(user=buyer.user), signer)}, headers=headers)
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""
@@ -82,10 +82,8 @@ class LineRoutes:
         await self._context.line.leave(buyer.user, buyer.place)
         headers = dict(_NO_STORE)
         if buyer.from_cookie:
-            left = Credentials(buyer.user, buyer.identity)
-            headers["set-cookie"] = set_cookie(
-                self._context.live.config.ref.cookie, left.bundle(self._context.live.signer)
-            )
+            left = buyer.standing_at(None, None).bundle(self._context.live.signer)
+            headers["set-cookie"] = set_cookie(self._context.live.config.ref.cookie, left)
         return Response(status_code=204, headers=headers)
 
     async def serving(self, request: Request) -> Response:
@@ -127,7 +125,8 @@ class LineRoutes:
             held_pass = Pass(user=buyer.user, number=standing.number, expires_at=int(standing.session_until))
         carried = buyer
         if not standing.kept:
-            carried = buyer.with_place(Place(user=buyer.user, number=standing.number, epoch=standing.epoch), held_pass)
+            place = Place(user=buyer.user, number=standing.number, epoch=standing.epoch)
+            carried = buyer.standing_at(place, held_pass)
         document: dict[str, Any] = {
             "number": standing.number,
             "position": standing.position,
@@ -139,7 +138,7 @@ class LineRoutes:
         if standing.kept:
             document["kept"] = True
         if held_pass is not None:
-            document["pass"] = signer.sign(held_pass)
+            document["pass"] = carried.token(held_pass, signer)
             document["session_expires_at"] = timestamp(held_pass.expires_at)
         return document, carried
 

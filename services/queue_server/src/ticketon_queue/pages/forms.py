@@ -1,0 +1,141 @@
+"""What the page's forms do: one call of the line or the ledger, then 303 back to the page.
+
+Origins are checked by the gateway; a form of another site does not get here.
+"""
+
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_ledger import LedgerError
+from ticketon_queue.api.ledger_faults import problem_of
+from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.models import MOST_SEATS, HoldRequest
+from ticketon_queue.context import Context
+from ticketon_queue.credentials import Credentials, set_cookie
+from ticketon_queue.holding import Holding
+from ticketon_queue.pages import assets
+from ticketon_queue.pages.state import hold_cookie, visitor
+from ticketon_queue.pages.views import Views
+
+ASSET_SECONDS = 365 * 24 * 3600
+_MOST_FIELDS = MOST_SEATS + 10
+
+
+class Forms:
+    """POST only."""
+
+    def __init__(self, context: Context, line: LineRoutes, holding: Holding) -> None:
+        self._context = context
+        self._line = line
+        self._holding = holding
+
+    async def join(self, request: Request) -> Response:
+        who = visitor(self._context, request)
+        try:
+            standing = await self._context.line.join(who.buyer.user, who.buyer.place, who.buyer.held_pass)
+        except ProblemError as error:
+            return self._back(who.cookies, **_query(error))
+        document, _ = self._line.describe(who.buyer, standing)
+        return self._back([*who.cookies, set_cookie(self._context.live.config.ref.cookie, document["token"])])
+
+    async def leave(self, request: Request) -> Response:
+        who = visitor(self._context, request)
+        try:
+            await self._context.line.leave(who.buyer.user, who.buyer.place)
+        except ProblemError as error:
+            return self._back(who.cookies, **_query(error))
+        left = who.buyer.standing_at(None, None).bundle(self._context.live.signer)
+        return self._back([*who.cookies, set_cookie(self._context.live.config.ref.cookie, left)])
+
+    async def hold(self, request: Request) -> Response:
+        who = visitor(self._context, request)
+        form = await _form(request)
+        zone = form.get("zone", [""])[0]
+        try:
+            made = await self._hold(who.buyer, form)
+        except ProblemError as error:
+            return self._back(who.cookies, **_query(error), **({"zone": zone} if zone and "seats" in form else {}))
+        return self._back([*who.cookies, hold_cookie(self._context, made)])
+
+    async def release(self, request: Request) -> Response:
+        who = visitor(self._context, request)
+        try:
+            if who.hold_id:
+                await self._holding.release(who.buyer, who.hold_id)
+        except (ProblemError, LedgerError):  # it has ended by itself, or will
+            return self._back([*who.cookies, hold_cookie(self._context, None)])
+        return self._back([*who.cookies, hold_cookie(self._context, None)])
+
+    async def _hold(self, buyer: Credentials, form: dict[str, list[str]]) -> str:
+        """Return the hold's id; raises ProblemError, with the ledger's refusals among them."""
+        seats, zone, quantity = form.get("seats"), form.get("zone", [""])[0], form.get("quantity", [""])[0]
+        try:
+            wanted = HoldRequest.model_validate(
+                {"seats": seats} if seats or not quantity else {"zone": zone, "quantity": quantity}
+            )
+        except ValueError as error:
+            raise ProblemError(Problem.INVALID, "choose seats, or how many") from error
+        try:
+            if wanted.seats is not None:
+                return (await self._holding.hold_seats(buyer, wanted.seats)).id
+            return (await self._holding.hold_quantity(buyer, wanted.zone or "", wanted.quantity or 0)).id
+        except LedgerError as error:
+            raise problem_of(error) from error
+
+    def _back(self, cookies: list[str], **query: str) -> Response:
+        """303 to the page; the address is the event's own, whatever the request said."""
+        address = f"{self._context.live.config.base_url}/"
+        response = Response(
+            status_code=303,
+            headers={"Location": f"{address}?{urlencode(query)}" if query else address, "Cache-Control": "no-store"},
+        )
+        for cookie in cookies:
+            response.headers.append("set-cookie", cookie)
+        return response
+
+
+def add(app: FastAPI, views: Views, forms: Forms) -> None:
+    """Pages and forms are no part of the API: openapi.json does not list them."""
+    app.add_api_route("/", views.page, methods=["GET"], include_in_schema=False)
+    for path, handler in (
+        ("/line", forms.join),
+        ("/line/leave", forms.leave),
+        ("/holds", forms.hold),
+        ("/holds/release", forms.release),
+    ):
+        app.add_api_route(path, handler, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/assets/{name}", asset, methods=["GET"], include_in_schema=False)
+
+
+async def asset(request: Request, name: str) -> Response:
+    """The style sheet or the script, kept for ever under its hashed name."""
+    found = assets.find(name)
+    if found is None:
+        raise ProblemError(Problem.NOT_FOUND, "there is no such file")
+    headers = {
+        "Cache-Control": f"public, max-age={ASSET_SECONDS}, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(found.compressed, 200, headers | {"Content-Encoding": "gzip"}, found.media_type)
+    return Response(found.body, 200, headers, found.media_type)
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    """Read an urlencoded body, which the guard has bounded."""
+    try:
+        return parse_qs((await request.body()).decode("ascii"), max_num_fields=_MOST_FIELDS)
+    except ValueError:  # not ASCII, or more fields than any form of ours has
+        return {}
+
+
+def _query(error: ProblemError) -> dict[str, str]:
+    """What the page needs to say what went wrong."""
+    query = {"problem": error.problem.slug}
+    seats = error.extra.get("seats")
+    return query | {"seats": ", ".join(seats[:5])} if seats else query

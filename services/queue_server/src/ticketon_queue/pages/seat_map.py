@@ -1,0 +1,26 @@
+"""A zone's seats as rows for the page, a page of rows at a time. Pure."""
+
+from collections.abc import Sequence
+
+from ticketon_ledger import SeatView
+
+#: So many checkboxes are a page; a larger zone is shown in parts.
+MOST_SEATS = 600
+
+
+def rows_of(
+    seats: Sequence[SeatView], seats_per_row: int, first: str | None
+) -> tuple[list[tuple[int, list[SeatView]]], int | None, int | None]:
+    """Return rows from ``first`` on, and the first rows of the parts before and after, None where there is none."""
+    rows: dict[int, list[SeatView]] = {}
+    for seat in seats:
+        rows.setdefault(seat.row, []).append(seat)
+    a_part = max(1, MOST_SEATS // max(1, seats_per_row))
+    numbers = sorted(rows)
+    start = 0
+    if first is not None and first.isascii() and first.isdigit() and int(first) in rows:
+        start = numbers.index(int(first)) // a_part * a_part
+    shown = numbers[start : start + a_part]
+    earlier = numbers[max(0, start - a_part)] if start else None
+    later = numbers[start + a_part] if start + a_part < len(numbers) else None
+    return [(number, rows[number]) for number in shown], earlier, later

@@ -1,0 +1,59 @@
+"""What a page knows of whoever opened it, gathered once a request."""
+
+import time
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from ticketon_contract.problems import ProblemError
+from ticketon_contract.tokens import Identity
+from ticketon_queue.context import Context
+from ticketon_queue.credentials import Credentials, cookie_value, new_user, set_cookie
+from ticketon_queue.pages.texts import Catalogue, catalogue, choose
+
+#: Kept beside the cookie of the tokens, so that a refreshed page finds its hold again; it is worth nothing by itself.
+HOLD_SUFFIX = "-hold"
+LANGUAGE_SUFFIX = "-lang"
+
+
+@dataclass
+class Visitor:
+    """``cookies`` are set with the answer."""
+
+    buyer: Credentials
+    texts: Catalogue
+    hold_id: str | None
+    new: bool = False  # nobody has seen this identity before
+    cookies: list[str] = field(default_factory=list)
+
+
+def visitor(context: Context, request: Request) -> Visitor:
+    """Who asks, in which language. Who has no identity, or one that no longer counts, gets a new one."""
+    name = context.live.config.ref.cookie
+    header = request.headers.get("cookie", "")
+    asked = request.query_params.get("lang")
+    language = choose(asked or cookie_value(header, name + LANGUAGE_SUFFIX), request.headers.get("accept-language", ""))
+    cookies = [set_cookie(name + LANGUAGE_SUFFIX, language)] if asked else []
+    try:
+        buyer = context.buyer_if_known(request)
+    except ProblemError:
+        buyer = None
+    new = buyer is None
+    if buyer is None:
+        signer = context.live.signer
+        user = new_user()
+        bundle = signer.sign(Identity(user=user))
+        buyer = Credentials(user, tokens=((Identity(user=user), bundle),), from_cookie=True)
+        cookies.append(set_cookie(name, bundle))
+    return Visitor(buyer, catalogue(language), cookie_value(header, name + HOLD_SUFFIX), new, cookies)
+
+
+def hold_cookie(context: Context, hold_id: str | None) -> str:
+    """Remember a hold, or forget it."""
+    name = context.live.config.ref.cookie + HOLD_SUFFIX
+    return set_cookie(name, hold_id or "", seconds=24 * 3600 if hold_id else 0)
+
+
+def seconds_until(at: float) -> int:
+    """Whole seconds from now, not below 0."""
+    return max(0, int(at - time.time()))

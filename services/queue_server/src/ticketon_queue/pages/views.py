@@ -1,0 +1,222 @@
+"""Which page somebody gets. GET only: what forms do is in ``forms``."""
+
+from datetime import UTC, datetime
+from secrets import token_urlsafe
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_ledger import Hold, HoldState, LedgerUnavailable, Order, Payment, PaymentState, SeatState
+from ticketon_ledger import payments as payment_statements
+from ticketon_queue.api.documents import grant, payments_url
+from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.seats import Seats
+from ticketon_queue.context import Context
+from ticketon_queue.credentials import set_cookie
+from ticketon_queue.holding import Holding
+from ticketon_queue.line import Standing, State
+from ticketon_queue.pages.rendering import page
+from ticketon_queue.pages.seat_map import rows_of
+from ticketon_queue.pages.state import Visitor, hold_cookie, seconds_until, visitor
+from ticketon_queue.pages.texts import moment
+
+#: A payment settles within a second or two; who looks is shown the change soon.
+PAYMENT_SECONDS = 2
+DOOR_SECONDS = 15
+AWAY_SECONDS = 5
+_UNSETTLED = frozenset(
+    {
+        PaymentState.ACCEPTED,
+        PaymentState.REQUIRES_ACTION,
+        PaymentState.AUTHORIZED,
+        PaymentState.CAPTURING,
+        PaymentState.UNKNOWN,
+    }
+)
+
+
+class Views:
+    """The event's one address, ``/``: what it shows follows from who asks."""
+
+    def __init__(self, context: Context, line: LineRoutes, seats: Seats, holding: Holding) -> None:
+        self._context = context
+        self._line = line
+        self._seats = seats
+        self._holding = holding
+
+    async def page(self, request: Request) -> Response:
+        """Show the page; a store that is away is said, and the page tries again by itself."""
+        who = visitor(self._context, request)
+        try:
+            return await self._choose(request, who)
+        except LedgerUnavailable:
+            notice = who.texts.text("seats_away")
+        except ProblemError as error:
+            if error.problem is not Problem.UNAVAILABLE:
+                raise
+            notice = who.texts.text("away")
+        return self._render(request, who, "away.html", {"refresh": AWAY_SECONDS, "notice": notice}, status=503)
+
+    async def _choose(self, request: Request, who: Visitor) -> Response:
+        payment_id = request.query_params.get("payment")
+        if payment_id:
+            return await self._payment(request, who, payment_id)
+        if "tickets" in request.query_params:
+            return await self._tickets(request, who)
+        hold = await self._hold(who)
+        if hold is not None and hold.state is HoldState.HELD:
+            return self._pay(request, who, hold)
+        standing = None if who.new else await self._standing(who)
+        return self._door(request, who) if standing is None else await self._place(request, who, standing)
+
+    async def _place(self, request: Request, who: Visitor, standing: Standing) -> Response:
+        match standing.state:
+            case State.ADMITTED:
+                return await self._choose_seats(request, who, standing)
+            case State.WAITING | State.PRE_QUEUE:
+                return self._waiting(request, who, standing)
+            case State.DONE:
+                return await self._tickets(request, who, template="done.html")
+        if self._context.live.config.closed(datetime.now(UTC)):
+            return self._door(request, who)
+        return self._render(request, who, "gone.html", {})
+
+    async def _standing(self, who: Visitor) -> Standing | None:
+        """Where the visitor stands; whoever only has an identity may have a place from another tab or device."""
+        standing = await self._context.line.look(who.buyer.user, who.buyer.place, who.buyer.held_pass)
+        if standing is not None:
+            document, carried = self._line.describe(who.buyer, standing)
+            if carried != who.buyer:
+                who.cookies.append(set_cookie(self._context.live.config.ref.cookie, document["token"]))
+                who.buyer = carried
+        return standing
+
+    async def _hold(self, who: Visitor) -> Hold | None:
+        if who.hold_id is None:
+            return None
+        try:
+            return await self._holding.find(who.buyer, who.hold_id)
+        except ProblemError:
+            who.cookies.append(hold_cookie(self._context, None))
+            return None
+
+    def _door(self, request: Request, who: Visitor) -> Response:
+        config, now = self._context.live.config, datetime.now(UTC)
+        if config.closed(now):
+            return self._render(request, who, "closed.html", {})
+        opens = config.pre_queue_opens_at or config.opens_at
+        if now < opens:
+            values = {"refresh": DOOR_SECONDS, "opens": opens, "opens_text": moment(opens)}
+            return self._render(request, who, "before.html", values)
+        values = {"waiting": self._context.line.snapshot.waiting, "opens": None, "opens_text": ""}
+        if now < config.opens_at:
+            values |= {"opens": config.opens_at, "opens_text": moment(config.opens_at)}
+        return self._render(request, who, "door.html", values)
+
+    def _waiting(self, request: Request, who: Visitor, standing: Standing) -> Response:
+        config, line = self._context.live.config, self._context.line
+        pre_queue = standing.state is State.PRE_QUEUE
+        values = {
+            "refresh": max(1, round(line.retry_after(standing))),
+            "standing": standing,
+            "wait": who.texts.wait(line.eta(standing)),
+            "opens": config.opens_at if pre_queue else None,
+            "opens_text": moment(config.opens_at),
+            "kept": standing.kept,
+        }
+        return self._render(request, who, "waiting.html", values)
+
+    async def _choose_seats(self, request: Request, who: Visitor, standing: Standing) -> Response:
+        config = self._context.live.config
+        until = standing.session_until or 0.0
+        values: dict[str, Any] = {"until": until, "left": seconds_until(until)}
+        zone = next((one for one in config.zones if one.name == request.query_params.get("zone")), None)
+        if zone is None or zone.general_admission:
+            free = {counts.zone: counts.free for counts in await self._seats.counts()}
+            return self._render(request, who, "seats.html", values | {"free": free})
+        shown = await self._seats.map(zone.name)
+        rows, earlier, later = rows_of(shown.seats, zone.seats_per_row, request.query_params.get("from"))
+        values |= {
+            "zone": zone,
+            "rows": rows,
+            "earlier": earlier,
+            "later": later,
+            "free_state": SeatState.FREE,
+            "free": sum(seat.state is SeatState.FREE for seat in shown.seats),
+        }
+        return self._render(request, who, "map.html", values)
+
+    def _pay(self, request: Request, who: Visitor, hold: Hold) -> Response:
+        config = self._context.live.config
+        until = hold.expires_at.timestamp()
+        values = {
+            "hold": hold,
+            "until": until,
+            "left": seconds_until(until),
+            "amount": who.texts.money(hold.amount, hold.currency),
+            "payment_url": payments_url(config),
+            "payment_token": grant(hold, self._context.live.signer),
+            "idempotency_key": token_urlsafe(18),
+        }
+        return self._render(request, who, "hold.html", values, secret=True)
+
+    async def _payment(self, request: Request, who: Visitor, payment_id: str) -> Response:
+        payment = await payment_statements.payment(self._context.ledger.database, self._context.event, payment_id)
+        if payment is None or payment.buyer != who.buyer.user:
+            values: dict[str, Any] = {"payment": None, "order": None, "refresh": None, "action": None}
+            return self._render(request, who, "payment.html", values, status=404)
+        order: Order | None = None
+        if payment.state is PaymentState.PAID and payment.order_id:
+            order = await self._context.ledger.order(self._context.event, payment.order_id)
+            who.cookies.append(hold_cookie(self._context, None))
+        values = {
+            "payment": payment,
+            "order": order,
+            "refresh": PAYMENT_SECONDS if payment.state in _UNSETTLED else None,
+            "action": _link(payment),
+        }
+        return self._render(request, who, "payment.html", values)
+
+    async def _tickets(self, request: Request, who: Visitor, template: str = "tickets.html") -> Response:
+        orders = await self._context.ledger.orders_of(self._context.event, who.buyer.user)
+        return self._render(request, who, template, {"orders": list(reversed(orders))})
+
+    def _render(
+        self,
+        request: Request,
+        who: Visitor,
+        template: str,
+        values: dict[str, Any],
+        *,
+        secret: bool = False,
+        status: int = 200,
+    ) -> Response:
+        config = self._context.live.config
+        common = {
+            "refresh": None,
+            "notice": None,
+            "problem": self._problem(request, who),
+            "paused": config.paused,
+            "sold_out": self._context.line.sold_out,
+        }
+        return page(
+            request, config, who.texts, template, common | values, cookies=who.cookies, secret=secret, status=status
+        )
+
+    def _problem(self, request: Request, who: Visitor) -> str | None:
+        """What a form that did not work has to say; it came by the address, so its words are the catalogue's."""
+        slug = request.query_params.get("problem")
+        if not slug:
+            return None
+        seats = request.query_params.get("seats", "")[:200]
+        return who.texts.problem(slug, seats=seats, n=self._context.live.config.max_per_buyer)
+
+
+def _link(payment: Payment) -> str | None:
+    """The bank's page, where it is an address of the web."""
+    if payment.state is not PaymentState.REQUIRES_ACTION or not payment.next_action:
+        return None
+    return payment.next_action if urlsplit(payment.next_action).scheme in {"http", "https"} else None
