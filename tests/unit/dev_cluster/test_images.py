@@ -7,6 +7,7 @@ from ticketon_dev.images import bases
 from ticketon_dev.images.dependencies import closure, locked, normalised, restricted_lock
 from ticketon_dev.images.making import project_name
 from ticketon_dev.images.recipes import PRODUCT, RECIPES, Recipe, fingerprint, reference, source_files
+from ticketon_dev.images.references import KEPT, superseded
 from ticketon_dev.locations import checkout
 
 ROOT = checkout()
@@ -138,3 +139,16 @@ def test_the_base_is_without_manuals_and_knows_the_user_that_images_run_as() -> 
     assert "--include=python3" in argv
     assert any("ticketon:x:10001:10001" in word for word in argv)
     assert argv[-2:] == [bases.SUITE, str(ROOT / "root.tar")]
+
+
+def test_the_oldest_of_many_builds_of_an_image_go_and_one_that_came_back_stays() -> None:
+    history: dict[str, list[str]] = {}
+    for number in range(KEPT):
+        history, gone = superseded(history, {"operator": f"operator:{number}", "dev": "dev:1"})
+        assert gone == []
+    history, gone = superseded(history, {"operator": "operator:0"})
+    assert gone == []
+    history, gone = superseded(history, {"operator": "operator:new"})
+    assert gone == ["operator:1"]
+    assert history["operator"][-2:] == ["operator:0", "operator:new"]
+    assert history["dev"] == ["dev:1"]

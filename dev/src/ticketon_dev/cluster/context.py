@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ticketon_dev.cluster import kind, machine, manifests
@@ -59,7 +59,7 @@ class ContextProvider(ClusterProvider):
             [find_kubectl(), "--kubeconfig", self._kubeconfig, "get", "--raw", "/readyz"]
         )
 
-    def workshop(self) -> Workshop:
+    def workshop(self, progress: Progress) -> Workshop:  # noqa: ARG002  (the engine brings all)
         answering = machine.answering_engines()
         for each in ContainerEngine:
             if each in answering:
@@ -75,6 +75,9 @@ class ContextProvider(ClusterProvider):
                 engine.tag(reference, pushed[name])
                 engine.push(pushed[name])
         return pushed
+
+    def drop(self, references: Sequence[str]) -> None:
+        """Leave the registry's contents alone: they are its owner's."""
 
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:  # noqa: ARG002  (pulled by the nodes)
         return kind.published_images(wishes)

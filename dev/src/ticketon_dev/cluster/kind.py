@@ -2,7 +2,7 @@
 
 import shutil
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ticketon_dev.cluster import choice, golang, helm, versions
@@ -108,7 +108,7 @@ class KindProvider(ClusterProvider):
             return False
         return succeeds([find_kubectl(), "--kubeconfig", self._kubeconfig, "get", "--raw", "/readyz"])
 
-    def workshop(self) -> Workshop:
+    def workshop(self, progress: Progress) -> Workshop:  # noqa: ARG002  (the engine brings all)
         return Workshop(self._at, Buildx(self._engine.value), registry_reached=True)
 
     def load(self, engine: Engine, references: Mapping[str, str], progress: Progress) -> Mapping[str, str]:
@@ -127,6 +127,11 @@ class KindProvider(ClusterProvider):
                 )
                 archive.unlink()
         return references
+
+    def drop(self, references: Sequence[str]) -> None:
+        if self.is_up():
+            remove = ["ctr", "--namespace", "k8s.io", "images", "remove", *references]
+            succeeds([self._engine.value, "exec", NODE, *remove], timeout_seconds=60)
 
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:  # noqa: ARG002  (pulled by the node)
         return published_images(wishes)

@@ -1,7 +1,7 @@
 """What a provider of a cluster has to be able to do, and the one for a cluster that is already there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,16 @@ class ClusterProvider(ABC):
         """Say whether the cluster answers, in a second or so."""
 
     @abstractmethod
-    def workshop(self) -> Workshop:
-        """Return what images for this cluster are made with."""
+    def workshop(self, progress: Progress) -> Workshop:
+        """Return what images for this cluster are made with, completed where something is missing."""
 
     @abstractmethod
     def load(self, engine: Engine, references: Mapping[str, str], progress: Progress) -> Mapping[str, str]:
         """Bring images, by name, to where the nodes find them, and return the names that they find them by."""
+
+    @abstractmethod
+    def drop(self, references: Sequence[str]) -> None:
+        """Remove images that are not needed any more from where the nodes find them, if they are there."""
 
     @abstractmethod
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:

@@ -44,10 +44,14 @@ def publish(kubectl: Kubectl, at: Locations) -> None:
 
 def make_and_load(provider: ClusterProvider, names: list[str], at: Locations, progress: Progress) -> Mapping[str, str]:
     """Make images and, where a cluster is up, bring them there; what is as it was costs nothing."""
-    workshop = provider.workshop()
+    workshop = provider.workshop(progress)
     made: Mapping[str, str] = making.make(workshop, names, progress)
     if provider.is_up():
         made = provider.load(workshop.engine, made, progress)
+    gone = references.remember(at.state / "images.json", made)
+    if gone:
+        workshop.engine.remove(gone)
+        provider.drop(gone)
     references.record(at.image_references, dict(made))
     return made
 

@@ -6,7 +6,6 @@ GATEWAY_API = "v1.6.1"  # Traefik 3.7 waits for TLSRoute, which 1.4 lacks in the
 HELM = "v4.3.1"
 KIND = "v0.33.0"
 METRICS_SERVER = "v0.9.0"
-KAFKA = "4.1.1"
 
 OLDEST_HELM = (3, 18)
 OLDEST_KIND = (0, 27)

@@ -1,7 +1,7 @@
 """Builds Dockerfiles: the only module that calls buildah or docker. Both get the same file, context and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class Engine(ABC):
     @abstractmethod
     def tag(self, reference: str, name: str) -> None:
         """Give an image another name."""
+
+    @abstractmethod
+    def remove(self, references: Sequence[str]) -> None:
+        """Forget images of these names, whether they are there or not."""
 
     @abstractmethod
     def push(self, reference: str) -> None:
@@ -76,6 +80,10 @@ class Buildah(Engine):
     def tag(self, reference: str, name: str) -> None:
         run(self._command("tag", reference, name))
 
+    def remove(self, references: Sequence[str]) -> None:
+        for reference in references:
+            succeeds(self._command("rmi", reference), timeout_seconds=60)
+
     def push(self, reference: str) -> None:
         run(self._command("push", "--quiet", reference))
 
@@ -102,6 +110,10 @@ class Buildx(Engine):
 
     def tag(self, reference: str, name: str) -> None:
         run([self.program, "tag", reference, name])
+
+    def remove(self, references: Sequence[str]) -> None:
+        for reference in references:
+            succeeds([self.program, "image", "rm", reference], timeout_seconds=60)
 
     def push(self, reference: str) -> None:
         run([self.program, "push", "--quiet", reference])

@@ -1,16 +1,17 @@
 """Makes images: lays out a context, builds its Dockerfile on its base, skips whatever is as it was."""
 
+import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ticketon_dev.cluster import golang
-from ticketon_dev.images import bases, jars, site
+from ticketon_dev.images import bases, site
 from ticketon_dev.images.dependencies import closure, restricted_lock
 from ticketon_dev.images.engines import BuildJob, Engine
 from ticketon_dev.images.recipes import RECIPES, Recipe, fingerprint, reference, source_files
 from ticketon_dev.locations import Locations
 from ticketon_dev.progress import Progress, Step
+from ticketon_dev.stores.kafka_distribution import KAFKA_VERSION, ensure_distribution
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def make_one(workshop: Workshop, recipe: Recipe, progress: Progress) -> str:
 
 
 def dependencies_of(checkout: Path, recipe: Recipe) -> str:
-    """Return the part of the lock that goes into an image, "" for one without packages of this project."""
+    """Return what an image takes from elsewhere: its part of the lock, or Kafka of a version."""
     if not recipe.members:
-        return ""
+        return f"kafka {KAFKA_VERSION}"
     own = [project_name(checkout / member) for member in recipe.members]
     needed = closure(own, site.needs, recipe.without)
     return restricted_lock((checkout / "requirements.lock").read_text(), needed, own)
@@ -70,7 +71,7 @@ def project_name(member: Path) -> str:
 
 
 def lay_out(workshop: Workshop, recipe: Recipe, lock: str, step: Step) -> Path:
-    """Fill the context of a build: dependencies and code of a Python image, or the files of another."""
+    """Fill the context of a build: dependencies and code of a Python image, or files and Kafka's jars."""
     checkout = workshop.at.checkout
     context = workshop.at.build / "images" / recipe.name
     if recipe.members:
@@ -85,12 +86,8 @@ def lay_out(workshop: Workshop, recipe: Recipe, lock: str, step: Step) -> Path:
         for name in recipe.files:
             shutil.copy(checkout / name, context)
         step.doing = "Kafka's jars"
-        description = workshop.recipes / "stores" / "pom.xml"
-        kept_jars = golang.kept(
-            workshop.at.cache / f"kafka-{golang.fingerprint({}, [description])}",
-            lambda folder: jars.fetch(description, folder),
-        )
-        shutil.copytree(kept_jars, context / "kafka", dirs_exist_ok=True)
+        jars = ensure_distribution(Progress(io.StringIO())).jars
+        shutil.copytree(jars, context / "kafka", dirs_exist_ok=True)
     return context
 
 

@@ -44,9 +44,7 @@ RECIPES = {
             "stores",
             "dev/images/stores/Dockerfile",
             STORES_BASE,
-            files=tuple(
-                f"dev/images/stores/{name}" for name in ("kafka.properties", "start-kafka", "start-postgres", "pom.xml")
-            ),
+            files=tuple(f"dev/images/stores/{name}" for name in ("kafka.properties", "start-kafka", "start-postgres")),
         ),
     )
 }

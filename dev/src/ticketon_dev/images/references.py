@@ -1,9 +1,13 @@
 """What `make images` made, for other commands: the references by image name. A file, and nothing else."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ticketon_dev.errors import SetupError
+
+# How many of an image stay, so that older ReplicaSets still start. Most differ by a layer of code of a megabyte.
+KEPT = 12
 
 
 def read(file: Path) -> dict[str, str]:
@@ -16,6 +20,28 @@ def read(file: Path) -> dict[str, str]:
     except FileNotFoundError as missing:
         raise SetupError("no images were made yet: run `make images`") from missing
     return found
+
+
+def superseded(history: Mapping[str, Sequence[str]], made: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Add what was made to the history of each image; return it and the references that are old enough to go.
+
+    One that was made before and again, as by going back to an older commit, is young again.
+    """
+    kept = {name: list(references) for name, references in history.items()}
+    gone: list[str] = []
+    for name, reference in made.items():
+        references = [each for each in kept.get(name, []) if each != reference] + [reference]
+        gone += references[:-KEPT]
+        kept[name] = references[-KEPT:]
+    return kept, gone
+
+
+def remember(file: Path, made: Mapping[str, str]) -> list[str]:
+    """Keep the history of what was made in a file, and return the references that are old enough to go."""
+    history, gone = superseded(json.loads(file.read_text()) if file.exists() else {}, made)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(history, indent=1))
+    return gone
 
 
 def record(file: Path, made: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ticketon_dev import oci
@@ -12,7 +12,7 @@ from ticketon_dev.cluster.direct import node, packages, processes, removal, runt
 from ticketon_dev.cluster.direct.components import API_URL
 from ticketon_dev.cluster.direct.configuration import PAUSE_IMAGE
 from ticketon_dev.cluster.direct.layout import NODE_NAME, Layout
-from ticketon_dev.cluster.direct.requirements import lacks, package_names
+from ticketon_dev.cluster.direct.requirements import IMAGE_PROGRAMS, lacks, package_names
 from ticketon_dev.cluster.kubectl import Kubectl
 from ticketon_dev.cluster.manifests import Document
 from ticketon_dev.cluster.program_image import ProgramImage, image_of
@@ -47,15 +47,19 @@ class DirectProvider(ClusterProvider):
 
     def _require(self, wishes: Wishes, progress: Progress) -> None:
         """Refuse a machine that cannot carry the cluster before anything is changed; complete one that can."""
-        missing = self._tools.to_build(helm=helm.on_path() is None, metrics=wishes.metrics)
+        root = processes.is_root()
+        missing = self._tools.to_build(helm=helm.on_path() is None, metrics=wishes.metrics) if root else []
         found = machine.look(self.layout)
         complaints = lacks(found, must_build=bool(missing), state=self._at.state)
         if complaints:
             raise SetupError(complaints[0])
         if found.missing_programs:
-            names = package_names(found.missing_programs)
-            with progress.step(f"install Debian packages: {' '.join(names)}") as step:
-                packages.install(names, step, self.layout.logs / "packages.log")
+            self._install(found.missing_programs, progress)
+
+    def _install(self, programs_missing: Sequence[str], progress: Progress) -> None:
+        names = package_names(programs_missing)
+        with progress.step(f"install Debian packages: {' '.join(names)}") as step:
+            packages.install(names, step, self.layout.logs / "packages.log")
 
     def _kubectl(self) -> Kubectl:
         return Kubectl(self.layout.binary("kubectl"), self.layout.kubeconfig("admin"))
@@ -66,7 +70,10 @@ class DirectProvider(ClusterProvider):
             f"{API_URL}/readyz", at.certificate("admin"), at.key("admin")
         )
 
-    def workshop(self) -> Workshop:
+    def workshop(self, progress: Progress) -> Workshop:
+        missing = [name for name in IMAGE_PROGRAMS if shutil.which(name) is None]
+        if missing:
+            self._install(missing, progress)
         return Workshop(
             self._at, Buildah(self._at.state / "buildah", self.layout.runtime / "buildah"), registry_reached=False
         )
@@ -84,6 +91,10 @@ class DirectProvider(ClusterProvider):
                 oci.write_archive(thin, [image], present=runtime.blobs(self.layout))
                 runtime.import_archive(self.layout, thin)
         return references
+
+    def drop(self, references: Sequence[str]) -> None:
+        if self.is_up():
+            runtime.remove_images(self.layout, references)
 
     def program_images(self, wishes: Wishes, progress: Progress) -> dict[str, str]:
         kubernetes = programs.build_kubernetes(self._tools, progress)

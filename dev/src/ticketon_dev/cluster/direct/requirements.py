@@ -14,7 +14,8 @@ DISK_FOR_RUNNING = 2 * GIBIBYTE
 MEMORY_FOR_RUNNING = 3 * GIBIBYTE
 
 # Program -> the Debian package that brings it.
-PROGRAMS = {
+IMAGE_PROGRAMS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
+PROGRAMS = IMAGE_PROGRAMS | {
     "containerd": "containerd",
     "runc": "runc",
     "/usr/lib/cni/ptp": "containernetworking-plugins",

@@ -1,5 +1,6 @@
 """containerd of the direct cluster: the only module that calls ctr."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ticketon_dev.cluster.direct.layout import Layout
@@ -30,13 +31,10 @@ def import_archive(at: Layout, archive: Path) -> None:
     run([*_ctr(at), "images", "import", archive])
 
 
-def tag(at: Layout, source: str, target: str) -> None:
-    run([*_ctr(at), "images", "tag", "--force", source, target])
-
-
-def remove_images(at: Layout, names: list[str]) -> None:
-    if names:
-        run([*_ctr(at), "images", "remove", *names])
+def remove_images(at: Layout, names: Sequence[str]) -> None:
+    there = image_names(at) & set(names)
+    if there:
+        run([*_ctr(at), "images", "remove", *sorted(there)])
 
 
 def shim_sockets(at: Layout) -> list[Path]:
