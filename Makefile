@@ -74,6 +74,16 @@ test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> integration tests"; .venv/bin/pytest -q tests/integration
 	@$(MAKE) --no-print-directory e2e
 
+# --- generated files ------------------------------------------------------------------------------------------------
+
+.PHONY: manifests
+manifests: init ## render the CRD and manifests/install.yaml; CI fails when they are stale
+	@$(PYTHON) -m ticketon_dev.rendering
+
+.PHONY: golden
+golden: manifests ## write the golden files anew; read the difference before you commit it
+	@TICKETON_GOLDEN=write .venv/bin/pytest -q tests/golden
+
 # --- local cluster --------------------------------------------------------------------------------------------------
 
 .PHONY: up

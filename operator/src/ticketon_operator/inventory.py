@@ -84,13 +84,12 @@ class InventoryStep:
     async def _failed(
         self, tracked: Tracked, job: str, pods: list[dict[str, Any]], in_force: InventoryStatus | None, state: str
     ) -> Ledger:
+        reason = last_words(pods) or ("its pods are gone" if state == "failed" else "it ended without saying how")
         now = time.monotonic()
         if tracked.ledger_retry_at is None:
             pause = min(FIRST_RETRY_SECONDS * 2**tracked.ledger_failures, LAST_RETRY_SECONDS)
             tracked.ledger_retry_at = now + pause
             tracked.ledger_failures += 1
-        reason = last_words(pods) or ("its pods are gone" if state == "failed" else "it ended without saying how")
-        if tracked.ledger_failures == 1:
             await self._recorder.warning(tracked.event, "LedgerJobFailed", reason)
         if now >= tracked.ledger_retry_at:
             tracked.ledger_retry_at = None

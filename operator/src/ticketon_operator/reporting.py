@@ -9,7 +9,7 @@ from ticketon_operator.cluster import Cluster
 from ticketon_operator.kinds import TICKET_EVENT
 from ticketon_operator.observed import Observed
 from ticketon_operator.recorder import Recorder
-from ticketon_operator.tracked import Tracked, now_utc
+from ticketon_operator.tracked import NOT_YET, Tracked, now_utc
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ class Reporter:
 
     async def report(self, tracked: Tracked) -> None:
         """Write the status where it is worth it. The caller holds ``tracked.lock``. Raises ClusterError."""
+        if tracked.stores is not None and tracked.redis_error == NOT_YET:
+            return  # the first figures are a second away; without them conditions would turn for nothing
         event = tracked.event
         before = event.status
         status = conditions.status_of(event, tracked.facts(self._observed), now_utc())
