@@ -47,6 +47,20 @@ def test_a_second_command_is_refused_at_once_and_told_who_is_at_work(tmp_path: P
         assert "make down" in (tmp_path / "lock").read_text()
 
 
+def test_a_command_that_may_wait_says_for_whom_and_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
+    told: list[str] = []
+    first = exclusive(tmp_path / "lock", "make up")
+    first.__enter__()
+
+    def end_the_first(holder: str) -> None:
+        told.append(holder)
+        first.__exit__(None, None, None)
+
+    with exclusive(tmp_path / "lock", "make images", wait_seconds=30, on_wait=end_the_first):
+        assert len(told) == 1
+        assert told[0].startswith("`make up` (process ")
+
+
 def test_each_step_is_a_line_with_its_outcome_and_time() -> None:
     output = io.StringIO()
     times = iter([0.0, 1.0, 66.0])

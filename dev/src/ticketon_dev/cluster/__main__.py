@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ticketon_dev.cluster import machine, up
-from ticketon_dev.cluster.choice import Choice, Provider, choose
+from ticketon_dev.cluster.choice import Choice, Provider, choose, understood, written
 from ticketon_dev.cluster.context import ContextProvider
 from ticketon_dev.cluster.direct.provider import DirectProvider
 from ticketon_dev.cluster.kind import KindProvider
@@ -17,6 +17,8 @@ from ticketon_dev.locations import Locations, checkout, locations
 from ticketon_dev.lock import exclusive
 from ticketon_dev.progress import Progress
 
+LOCK_SECONDS = 900.0  # as long as a first `make up` may take on a slow machine
+
 
 def provider_of(choice: Choice, at: Locations) -> ClusterProvider:
     if choice.provider is Provider.CONTEXT:
@@ -24,6 +26,13 @@ def provider_of(choice: Choice, at: Locations) -> ClusterProvider:
     if choice.provider is Provider.KIND and choice.engine is not None:
         return KindProvider(at, choice.engine)
     return DirectProvider(at)
+
+
+def chosen(kept: Path) -> Choice:
+    running = understood(kept.read_text()) if kept.exists() else None
+    context = os.environ.get("TICKETON_CONTEXT", "")
+    asks = not context and running is None
+    return choose(context, machine.answering_engines() if asks else frozenset(), running)
 
 
 def main(arguments: list[str]) -> int:
@@ -38,20 +47,28 @@ def main(arguments: list[str]) -> int:
     images_command.add_argument("names", nargs="*")
     asked = parser.parse_args(arguments)
     progress = Progress()
+
+    def waiting(holder: str) -> None:
+        progress.say(f"  … waiting for {holder} to end")
+
     try:
         at = locations(checkout(), os.environ, Path.home())
-        with exclusive(at.state / "lock", f"make {asked.command}"):
-            choice = choose(os.environ.get("TICKETON_CONTEXT", ""), machine.answering_engines())
+        lock = exclusive(at.state / "lock", f"make {asked.command}", wait_seconds=LOCK_SECONDS, on_wait=waiting)
+        with lock:
+            kept = at.state / "provider.json"
+            choice = chosen(kept)
             provider = provider_of(choice, at)
             if asked.command == "images":
                 up.images(provider, at, asked.names, progress)
                 return 0
             progress.say(f"Cluster: {choice.provider} ({choice.because})")
             if asked.command == "up":
+                kept.write_text(written(choice))  # before the first change, for a `make down` after a crash
                 up.up(provider, at, Wishes(metrics=asked.metrics), progress)
             else:
                 provider.remove(progress, volumes=asked.purge == "volumes", everything=asked.purge == "all")
                 up.forget(at)
+                kept.unlink(missing_ok=True)
     except SetupError as problem:
         print(f"make {asked.command}: {problem}", file=sys.stderr)
         return 1

@@ -5,31 +5,25 @@ from pathlib import Path
 
 from ticketon_dev.cluster import manifests
 from ticketon_dev.cluster.kubectl import Kubectl
+from ticketon_dev.cluster.manifests import Document
 from ticketon_dev.cluster.tls import ServerCertificate
 from ticketon_dev.progress import Progress
 
 STORES = (("statefulset", "kafka"), ("statefulset", "postgres"), ("statefulset", "redis"))
 
 
-def apply_ingress(
-    kubectl: Kubectl, folder: Path, gateway_api: Path, certificate: ServerCertificate, images: Mapping[str, str]
-) -> None:
-    """Apply the namespaces, the Gateway API's definitions and the ingress controller, without waiting for it."""
-    kubectl.apply(manifests.read(folder / "namespaces.yaml"))
-    kubectl.apply(manifests.read(gateway_api))
-    kubectl.apply(manifests.tls_secrets(certificate.certificate.read_bytes(), certificate.key.read_bytes()))
-    kubectl.apply_when_served(manifests.with_images(manifests.read(folder / "ingress.yaml"), images))
+def definitions(folder: Path, gateway_api: Path, certificate: ServerCertificate) -> list[Document]:
+    """Return what the rest builds on: namespaces, the Gateway API's kinds, the developers' certificate."""
+    return [
+        *manifests.read(folder / "namespaces.yaml", gateway_api),
+        *manifests.tls_secrets(certificate.certificate.read_bytes(), certificate.key.read_bytes()),
+    ]
 
 
-def apply_stores(kubectl: Kubectl, folder: Path, images: Mapping[str, str]) -> None:
-    """Apply Kafka, Postgres and Redis, without waiting for them."""
-    files = [folder / f"{name}.yaml" for _, name in STORES]
-    kubectl.apply(manifests.with_images(manifests.read(*files), images))
-
-
-def apply_metrics(kubectl: Kubectl, folder: Path, images: Mapping[str, str]) -> None:
-    """Apply metrics-server, without waiting for it."""
-    kubectl.apply(manifests.with_images(manifests.read(folder / "metrics-server.yaml"), images))
+def workloads(folder: Path, images: Mapping[str, str], *, metrics: bool) -> list[Document]:
+    """Return the ingress controller, the stores and, when they are asked for, metrics; `images` by name."""
+    names = ["ingress", *(name for _, name in STORES), *(["metrics-server"] if metrics else [])]
+    return manifests.with_images(manifests.read(*(folder / f"{name}.yaml" for name in names)), images)
 
 
 def wait_until_ready(kubectl: Kubectl, progress: Progress, *, name_server: bool, metrics: bool) -> None:

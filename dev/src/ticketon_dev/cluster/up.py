@@ -23,13 +23,9 @@ def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progr
     certificate = tls.ensure(at)
     gateway_api = provider.gateway_api(progress)
     with progress.step("apply manifests"):
-        extra = provider.extra_manifests()
-        if extra:
-            kubectl.apply(manifests.with_images(extra, images))
-        contents.apply_ingress(kubectl, at.manifests, gateway_api, certificate, images)
-        contents.apply_stores(kubectl, at.manifests, stores)
-        if wishes.metrics:
-            contents.apply_metrics(kubectl, at.manifests, images)
+        extra = manifests.with_images(provider.extra_manifests(), images)
+        kubectl.apply([*extra, *contents.definitions(at.manifests, gateway_api, certificate)])
+        kubectl.apply_when_served(contents.workloads(at.manifests, {**images, **stores}, metrics=wishes.metrics))
     contents.wait_until_ready(kubectl, progress, name_server=provider.bare, metrics=wishes.metrics)
     for line in farewell(at, progress.elapsed_seconds):
         progress.say(line)
