@@ -73,6 +73,12 @@ def test_the_last_network_takes_the_shared_chains_with_it() -> None:
     assert "-X CNI-HOSTPORT-DNAT" in lines(alone)
 
 
+def test_a_rule_of_ours_in_a_chain_of_others_goes_alone() -> None:
+    rule = 'FORWARD -s 10.244.0.0/24 -m comment --comment "name: \\"ticketon\\"" -j ACCEPT'
+    saved = f"*filter\n:FORWARD DROP [0:0]\n-A {rule}\n-A FORWARD -j LOG\nCOMMIT\n"
+    assert lines(saved) == ["*filter", f"-D {rule}", "COMMIT"]
+
+
 def test_a_machine_without_our_rules_is_left_alone() -> None:
     assert firewall_removal("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n") == ""
     assert firewall_removal("") == ""

@@ -5,6 +5,7 @@ from pathlib import Path
 from ticketon_dev.cluster.direct import layout
 
 ROOT = Path("/sys/fs/cgroup")
+NEEDED = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")  # what the kubelet looks for below its root
 
 
 def folders() -> list[Path]:
@@ -23,9 +24,9 @@ def ensure() -> None:
     for folder in folders():
         if folder.parent == ROOT:  # unified: what a parent does not hand on, its children do not have
             handed_on = (ROOT / "cgroup.subtree_control").read_text().split()
-            for controller in (ROOT / "cgroup.controllers").read_text().split():
-                if controller not in handed_on:
-                    (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
+            offered = (ROOT / "cgroup.controllers").read_text().split()
+            for controller in (each for each in NEEDED if each in offered and each not in handed_on):
+                (ROOT / "cgroup.subtree_control").write_text(f"+{controller}")
         folder.mkdir(exist_ok=True)
 
 

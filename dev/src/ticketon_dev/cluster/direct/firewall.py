@@ -7,6 +7,7 @@ from ticketon_dev.cluster.direct.layout import CNI_NETWORK
 
 KUBERNETES_CHAIN = re.compile(r"KUBE-[A-Z0-9-]+")
 PLUGIN_CHAIN = re.compile(r"CNI-[a-zA-Z0-9-]+")
+COMMENT = f'name: "{CNI_NETWORK}"'  # on our own rules, as the plugins mark theirs
 PLUGIN_NAME = re.compile(r'name: \\?"([^"\\]*)\\?"')  # iptables-save escapes the quotes inside a comment
 # The port-mapping plugin's, shared by all networks of a machine.
 COMMON_CHAINS = frozenset({"CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-SETMARK"})
@@ -26,14 +27,14 @@ def _table_removal(table: str, lines: Sequence[str]) -> str:
     chains = [line[1:].split(" ", 1)[0] for line in lines if line.startswith(":")]
     networks = {rule: name[1] for rule in rules if (name := PLUGIN_NAME.search(rule))}
     ours = {chain for chain in chains if KUBERNETES_CHAIN.fullmatch(chain)} | _plugin_chains(networks, chains)
-    if not ours:
-        return ""
     # A chain goes only when nothing jumps to it: rules of ours in chains of others go first.
     jumps = [
         f"-D {rule.removeprefix('-A ')}"
         for rule in rules
         if rule.split(" ")[1] not in ours and (_target(rule) in ours or networks.get(rule) == CNI_NETWORK)
     ]
+    if not ours and not jumps:
+        return ""
     emptied = [f":{chain} - [0:0]" for chain in sorted(ours)]
     deleted = [f"-X {chain}" for chain in sorted(ours)]
     return "\n".join([f"*{table}", *emptied, *jumps, *deleted, "COMMIT", ""])

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ticketon_dev.cluster.direct import layout
-from ticketon_dev.cluster.direct.firewall import firewall_removal
+from ticketon_dev.cluster.direct.firewall import COMMENT, firewall_removal
 from ticketon_dev.cluster.direct.layout import Layout
 from ticketon_dev.command import CommandFailedError, run, succeeds
 
@@ -14,6 +14,9 @@ MACHINE_SETTINGS = {
     "net/ipv4/conf/all/route_localnet": "1",
 }
 PROC_SYS = Path("/proc/sys")
+
+# A machine that forwards or takes in nothing by default (ufw, or rules that Docker left) still carries pods.
+OPENED = (("FORWARD", "--source"), ("FORWARD", "--destination"), ("INPUT", "--source"))
 
 
 def bring_up(at: Layout) -> None:
@@ -25,6 +28,10 @@ def bring_up(at: Layout) -> None:
         run(["ip", "link", "add", layout.NODE_BRIDGE, "type", "bridge"])
     run(["ip", "address", "replace", f"{layout.NODE_ADDRESS}/32", "dev", layout.NODE_BRIDGE])
     run(["ip", "link", "set", layout.NODE_BRIDGE, "up"])
+    for chain, side in OPENED:
+        rule = [chain, side, layout.POD_NETWORK, "--match", "comment", "--comment", COMMENT, "--jump", "ACCEPT"]
+        if not succeeds(["iptables", "--check", *rule]):
+            run(["iptables", "--insert", *rule])
     # A packet to a Service before kube-proxy has written its rules would leave by the default route, and a pooled
     # connection that began so stays broken. An `unreachable` route would break the translation of addresses too.
     run(["ip", "route", "replace", layout.SERVICE_NETWORK, "dev", layout.NODE_BRIDGE, "src", layout.NODE_ADDRESS])
