@@ -31,8 +31,8 @@ STANDING: Object = {"name": "GA", "price": 90_000, "capacity": 20}
 LITTLE: Object = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "384Mi"}}
 PER_MINUTE = 600
 
-#: A warm apply is Ready within this; the issue's own bound.
-READY_SECONDS = 30.0
+#: A warm apply takes about 10 s on a quiet machine; one test holds the operator to its 30 s, the others only need a sale.
+READY_SECONDS = 90.0
 #: Looks at the API server need no finer grain, and a busy machine thanks for it.
 LOOK_SECONDS = 0.2
 

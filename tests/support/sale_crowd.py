@@ -14,8 +14,8 @@ from ticketon_dev.crowd import WELL_BEHAVED, CrowdPlan, CrowdResult, Figures, Ki
 from ticketon_dev.crowd.books import compare
 from ticketon_dev.demo.audit import audit
 
-#: A hold that nobody pays lapses after 10 s, and somebody has to be there to take its seats.
-WAITS_FOR_RETURNS_SECONDS = 14.0
+#: Holds that nobody pays lapse, and a store may be away for a while: whoever wants seats stays until all are sold.
+WAITS_FOR_RETURNS_SECONDS = 90.0
 #: Longer than the grace: whoever sleeps so long loses their turn, and may come back once.
 ABSENCE_SECONDS = 7.0
 
