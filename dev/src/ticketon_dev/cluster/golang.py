@@ -103,6 +103,8 @@ def kept(folder: Path, make: Callable[[Path], None]) -> Path:
     """Return the folder; when it is not there yet, `make` fills a temporary one that is moved there when whole."""
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.parent.glob(".making-*"):  # of a command that was killed; only one runs at a time
+            shutil.rmtree(leftover, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
         try:
             temporary.chmod(0o755)

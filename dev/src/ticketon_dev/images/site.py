@@ -80,6 +80,8 @@ class _fresh:  # noqa: N801  (used as a verb)
     def __init__(self, target: Path) -> None:
         self._target = target
         target.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in target.parent.glob(".making-*"):  # of a command that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         self._folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=".making-"))
 
     def __enter__(self) -> Path:

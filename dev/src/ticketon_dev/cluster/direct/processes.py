@@ -57,9 +57,7 @@ def ensure_running(component: Component, at: Layout, healthy: Callable[[Componen
     pid = start_daemon(component.argv, log=log, folder=at.state)
     if not _becomes_healthy(component, pid, healthy, seconds=START_SECONDS):
         state = "does not serve" if psutil.pid_exists(pid) else "ended at once"
-        raise SetupError(
-            f"{component.name} {state}: {last_words(log)} (all of it: {log}); `make down up` begins anew"
-        )
+        raise SetupError(f"{component.name} {state}: {last_words(log)} (all of it: {log}); `make down up` begins anew")
     return True
 
 
