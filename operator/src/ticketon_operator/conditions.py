@@ -20,7 +20,7 @@ from ticketon_operator.api import (
     TicketEvent,
     TicketEventStatus,
 )
-from ticketon_operator.desired.config import base_url
+from ticketon_operator.desired.config import base_url, has_inventory
 from ticketon_operator.facts import Facts, LedgerResult, Workload
 from ticketon_operator.forecast import next_step
 
@@ -57,7 +57,7 @@ def status_of(event: TicketEvent, facts: Facts, now: datetime) -> TicketEventSta
         READY: _ready(event, facts),
         LINE_READY: _line_ready(facts),
         PAYMENTS_READY: _payments_ready(event, facts),
-        INVENTORY_APPLIED: _inventory_applied(facts),
+        INVENTORY_APPLIED: _inventory_applied(event, facts),
         TOPICS_READY: _Verdict("True" if facts.topics.done else "False", facts.topics.reason, facts.topics.message),
         SCALING: _scaling(event, facts),
         FORECAST_EXCEEDED: _forecast(event, facts),
@@ -150,7 +150,8 @@ def _ready(event: TicketEvent, facts: Facts) -> _Verdict:
 
 
 def _ledger_step(facts: Facts) -> tuple[bool, str, str]:
-    verdict = _inventory_applied(facts)
+    """The schema is part of what is in place: a Job of a new version counts although the inventory is in force."""
+    verdict = _ledger_verdict(facts)
     return verdict.status == "True", verdict.reason, verdict.message
 
 
@@ -162,10 +163,20 @@ def _rollout_step(workload: Workload | None, needed: int, what: str, reason: str
     return True, "", ""
 
 
-def _inventory_applied(facts: Facts) -> _Verdict:
+def _inventory_applied(event: TicketEvent, facts: Facts) -> _Verdict:
+    in_force = facts.ledger.in_force
+    if facts.ledger.result is not LedgerResult.REFUSED and in_force is not None and has_inventory(event, in_force):
+        return _APPLIED
+    return _ledger_verdict(facts)
+
+
+_APPLIED = _yes("Applied", "the ledger has the zones and prices of this generation")
+
+
+def _ledger_verdict(facts: Facts) -> _Verdict:
     match facts.ledger.result:
         case LedgerResult.APPLIED:
-            return _yes("Applied", "the ledger has the zones and prices of this generation")
+            return _APPLIED
         case LedgerResult.REFUSED:
             message = f"the last good zones and prices stay in force, the ledger refuses these: {facts.ledger.reason}"
             return _no("Refused", message)

@@ -45,7 +45,7 @@ class Reporter:
     async def _tell(self, tracked: Tracked, before: TicketEventStatus, after: TicketEventStatus) -> None:
         for kind in _TOLD:
             was, is_now = before.condition(kind), after.condition(kind)
-            if is_now is None or (was is not None and was.status == is_now.status):
+            if is_now is None or is_now.status == "Unknown" or (was is not None and was.status == is_now.status):
                 continue
             good = "False" if kind == conditions.FORECAST_EXCEEDED else "True"
             if is_now.status == good:

@@ -1,6 +1,7 @@
 """How many queue servers: tables for what is asked of it, properties for what must never happen."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -29,7 +30,7 @@ def waiting(people: int, joins: float = 0.0) -> Sample:
 
 
 def follow(
-    samples: list[tuple[float, Sample | None]], policy: Policy = POLICY, known: int = 2, start: float = LONG_AFTER
+    samples: Sequence[tuple[float, Sample | None]], policy: Policy = POLICY, known: int = 2, start: float = LONG_AFTER
 ) -> list[Decision]:
     """Decide over samples at seconds after ``start``; returns every decision."""
     state = State.start(policy, known, start)

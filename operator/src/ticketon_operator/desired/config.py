@@ -67,6 +67,12 @@ def same_inventory(candidate: EventConfig, zones: list[contract.Zone], currency:
     return candidate.zones == zones and candidate.currency == currency
 
 
+def has_inventory(event: TicketEvent, in_force: InventoryStatus) -> bool:
+    """Whether the inventory in force is the one of the spec."""
+    zones = [contract.Zone(**zone.model_dump()) for zone in in_force.zones]
+    return same_inventory(candidate_config(event), zones, in_force.currency)
+
+
 def inventory_status(config: EventConfig, *, job: str, result: str, reason: str) -> InventoryStatus:
     """Return ``config``'s inventory as the status keeps it."""
     return InventoryStatus.model_validate(
