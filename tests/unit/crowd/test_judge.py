@@ -167,6 +167,12 @@ class TestWhatObservationCannotTell:
         log += [joined(6, 16, 1.5, 6), admitted(6, 16, 20.0)]
         assert judge(log).clean
 
+    def test_whoever_was_not_heard_for_as_long_as_a_call_is_kept_may_have_missed_it(self) -> None:
+        log = [joined(1, 11, 1.0, 1), seen(1, 11, 9.0, 0, state="gone")]
+        assert judge(log, grace_seconds=8.0).clean
+        assert judge(log, grace_seconds=8.2).of(Rule.PLACE_SURVIVES)
+        assert judge(log).of(Rule.PLACE_SURVIVES)
+
     def test_two_tabs_that_ask_at_once_may_hear_the_replies_in_either_order(self) -> None:
         log = honest()
         overlapping = Record(3, Kind.JOINED, 1.05, 1.25, number=13, position=4, state="waiting")

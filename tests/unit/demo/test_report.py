@@ -14,7 +14,7 @@ from ticketon_dev.demo.report import Audit, Findings, broken, render
 from ticketon_dev.demo.timeline import Moment
 from ticketon_dev.demo.usage import PartUsage
 
-SALE = Sale(EventRef("shows", "gala"), "https://tickets.localhost/gala", 2, 600, "Spring Gala")
+SALE = Sale(EventRef("shows", "gala"), "https://tickets.localhost/gala", 2, 600, 60, "Spring Gala")
 
 METRICS = """
 ticketon_reservation_requests_total{event="shows/gala",route="join",status="201"} 40

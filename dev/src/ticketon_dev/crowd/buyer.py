@@ -20,6 +20,8 @@ from ticketon_dev.crowd.records import Kind, Outcome, Record
 NEAR_THE_FRONT = 25
 #: Where the line does not say when to come back.
 DEFAULT_RETRY_SECONDS = 2.0
+#: Those who wait glance at the shared part of the page at every so many looks: it tells them of a sold-out show.
+LOOKS_PER_GLANCE = 4
 #: Cuts a connection after the request is out and, mostly, before the reply is in.
 HANG_UP_SECONDS = 0.004
 
@@ -132,7 +134,7 @@ class Buyer:
         if self.does.punctuality is Punctuality.NEVER:
             self.log(Kind.ABSENT)
             raise GoHomeError(Outcome.NO_SHOW)
-        dozed, tried = False, False
+        dozed, tried, looks = False, False, 0
         while True:
             state, position = answer.body.get("state"), answer.body.get("position")
             if state == "admitted" and answer.body.get("pass"):
@@ -145,6 +147,10 @@ class Buyer:
             if self.does.leaves_after is not None and answer.at - joined_at > self.does.leaves_after:
                 await self.leave()
                 raise GoHomeError(Outcome.LEFT_LINE)
+            looks += 1
+            if looks % LOOKS_PER_GLANCE == 0 and await self.is_sold_out():
+                await self.leave()
+                raise GoHomeError(Outcome.SOLD_OUT)
             if self.does.tries_before_turn and not tried and state == "waiting":
                 tried = True
                 await self._try_before_turn()
@@ -169,6 +175,10 @@ class Buyer:
             self.log(Kind.HELD, answer, hold=answer.body.get("hold_id"), seats=tuple(answer.body.get("seats", ())))
         else:
             self.refused("hold early", answer)
+
+    async def is_sold_out(self) -> bool:
+        """Ask whether no seat can come back any more: the shared part of every page says so."""
+        return bool((await self.ask("serving", "GET", "/v1/serving")).body.get("sold_out"))
 
     async def leave(self) -> None:
         """Give the place, or the session, back."""

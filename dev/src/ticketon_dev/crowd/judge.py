@@ -78,8 +78,14 @@ class Verdict:
         return lines
 
 
-def judge(records: Iterable[Record], *, admitted_per_minute: int | None = None) -> Verdict:
-    """Apply every rule to the logs. The rate is judged only where it is given."""
+def judge(
+    records: Iterable[Record], *, admitted_per_minute: int | None = None, grace_seconds: float | None = None
+) -> Verdict:
+    """Apply every rule to the logs. The rate is judged only where it is given.
+
+    ``grace_seconds``: how long a call is kept. Given, a buyer who was not seen for so long may have missed it; not
+    given, only those who say so in their log.
+    """
     logs: dict[int, list[Record]] = defaultdict(list)
     for record in records:
         logs[record.buyer].append(record)
@@ -89,7 +95,7 @@ def judge(records: Iterable[Record], *, admitted_per_minute: int | None = None) 
         Rule.POSITION_FALLS: _position_falls,
         Rule.ORDER_KEPT: _order_kept,
         Rule.ADMITTED_ONLY: _admitted_only,
-        Rule.PLACE_SURVIVES: _place_survives,
+        Rule.PLACE_SURVIVES: lambda those: _place_survives(those, grace_seconds),
         Rule.SEATS_UNIQUE: _seats_unique,
         Rule.PAID_HAS_TICKETS: _paid_has_tickets,
         Rule.PAID_ONCE: _paid_once,
@@ -208,17 +214,26 @@ def _admitted_only(logs: Logs) -> Iterator[str | None]:
 DENIALS = frozenset({401, 404, 410})
 
 
-def _place_survives(logs: Logs) -> Iterator[str | None]:
+def _place_survives(logs: Logs, grace_seconds: float | None) -> Iterator[str | None]:
     for buyer, log in logs.items():
         place: int | None = None
-        for record in _was_present(log):
+        present = _was_present(log)
+        for index, record in enumerate(present):
             place = place or record.number
             if place is None:
                 continue
             denied = record.kind is Kind.REFUSED and record.route == "poll" and record.status in DENIALS
             lost = record.kind is Kind.SEEN and record.state == "gone"
+            excused = lost and grace_seconds is not None and _longest_absence(present[: index + 1]) >= grace_seconds
             told = f"{record.status} {record.problem}" if denied else "gone"
-            yield f"buyer {buyer} with {place} was told {told!r} at {record.at:.1f} s" if denied or lost else None
+            broken = denied or (lost and not excused)
+            yield f"buyer {buyer} with {place} was told {told!r} at {record.at:.1f} s" if broken else None
+
+
+def _longest_absence(log: Sequence[Record]) -> float:
+    """Return the longest time in which the line may not have seen a buyer: between two questions it answered."""
+    answered = [record for record in log if record.kind in {Kind.JOINED, Kind.SEEN}]
+    return max((after.at - before.sent for before, after in pairwise(answered)), default=0.0)
 
 
 def _seats_unique(logs: Logs) -> Iterator[str | None]:

@@ -77,7 +77,7 @@ async def _take_seats(buyer: Buyer) -> Held:
                     return _held(buyer, answer)
                 if answer is not None:
                     await _check_turn(buyer, answer)
-        if not buyer.does.persistent or buyer.crowd.door.now() > asked_until or await _is_sold_out(buyer):
+        if not buyer.does.persistent or buyer.crowd.door.now() > asked_until or await buyer.is_sold_out():
             await buyer.leave()
             raise GoHomeError(Outcome.SOLD_OUT)
         await asyncio.sleep(buyer.draw.uniform(*RETURNS_PAUSE_SECONDS))
@@ -87,11 +87,6 @@ async def _free_places(buyer: Buyer) -> dict[str, int]:
     """Look at the page's count of free places by zone, which may be a little old; empty where it does not say."""
     answer = await buyer.ask("seats left", "GET", "/v1/seats")
     return {zone["zone"]: int(zone["free"]) for zone in answer.body.get("zones", ())}
-
-
-async def _is_sold_out(buyer: Buyer) -> bool:
-    """Ask whether nothing can come back any more."""
-    return bool((await buyer.ask("serving", "GET", "/v1/serving")).body.get("sold_out"))
 
 
 async def _try_zone(buyer: Buyer, zone: HallZone, quantity: int) -> Answer | None:

@@ -29,8 +29,9 @@ class CrowdResult:
     def tickets(self) -> int:
         return self.figures.tickets
 
-    def verdict(self, *, admitted_per_minute: int | None = None) -> Verdict:
-        return judge(self.records, admitted_per_minute=admitted_per_minute)
+    def verdict(self, *, admitted_per_minute: int | None = None, grace_seconds: float | None = None) -> Verdict:
+        """Judge the logs; see ``judge`` for what may be given."""
+        return judge(self.records, admitted_per_minute=admitted_per_minute, grace_seconds=grace_seconds)
 
     def count(self, *outcomes: Outcome) -> int:
         return sum(self.outcomes.get(outcome, 0) for outcome in outcomes)

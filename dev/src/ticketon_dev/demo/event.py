@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 
 #: What differs from the sample, so that everything that happens in an evening can be watched in three minutes.
 HURRY: Manifest = {
-    "admission": {"perMinute": 1200, "maxActive": 600, "sessionSeconds": 60, "graceSeconds": 8},
+    "admission": {"perMinute": 1000, "maxActive": 500, "sessionSeconds": 60, "graceSeconds": 15},
     "holdSeconds": 20,  # holds that run out come back in time for those who wait for them
     "queueServers": {
         "minReplicas": 1,
@@ -38,6 +38,7 @@ class Sale:
     base_url: str
     capacity: int
     per_minute: int
+    grace_seconds: int
     title: str
 
 
@@ -73,6 +74,7 @@ def sale_of(event: Mapping[str, Any]) -> Sale:
         base_url=f"{'https' if secure else 'http'}://{authority}{path}",
         capacity=sum(zone.get("capacity") or zone["rows"] * zone["seatsPerRow"] for zone in spec["zones"]),
         per_minute=spec["admission"]["perMinute"],
+        grace_seconds=spec["admission"]["graceSeconds"],
         title=spec["title"],
     )
 
