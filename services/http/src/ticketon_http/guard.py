@@ -4,6 +4,7 @@ Bodies are small by contract, so they are read whole, within a bound and a time,
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 
@@ -21,6 +22,9 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 #: A body of 64 KiB that takes longer is a slow-body attack or a connection that is as good as gone.
 BODY_SECONDS = 10.0
+#: Of a body that is refused, so much is read to its end, for so long, before the answer.
+DISCARD_BYTES = 1024 * 1024
+DISCARD_SECONDS = 1.0
 
 #: No address of ours needs an escape, a doubled slash or a dot segment: such paths are only tried to pass a rule by.
 _PLAIN_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
@@ -57,6 +61,8 @@ class Guard:
         except ProblemError as error:
             if answer.started:
                 raise
+            if error.problem in _UNREAD:
+                await _discard(receive)
             await problem_response(error, _CLOSE if error.problem in _UNREAD else None)(scope, receive, answer.send)
         except Exception:
             log.exception("unexpected failure", extra={"method": scope["method"], "path": scope["path"]})
@@ -126,6 +132,18 @@ class _Answer:
 #: What was refused before its body was read: the rest of it must not be taken for the next request.
 _UNREAD = frozenset({Problem.TOO_LARGE, Problem.TIMEOUT, Problem.HEADERS_TOO_LARGE})
 _CLOSE = {"Connection": "close"}
+
+
+async def _discard(receive: Receive) -> None:
+    """Read on for a while: closing on what is unread resets the connection, and the client never sees the answer."""
+    read = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while read < DISCARD_BYTES:
+                message = await receive()
+                read += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

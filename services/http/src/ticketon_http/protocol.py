@@ -14,6 +14,7 @@ from ticketon_contract.problems import Problem
 #: Twice what ``guard`` accepts: anything between gets guard's full answer.
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
+LINGER_SECONDS = 0.5
 
 _BODY = (
     f'{{"type":"{Problem.HEADERS_TOO_LARGE.type}","title":"{Problem.HEADERS_TOO_LARGE.title}",'
@@ -32,6 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._in_head = True
+        self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,12 +45,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            # Closing on what is unread resets the connection, and the client never sees the answer: read on a while.
+            self._refused = True
             self.transport.write(_TOO_LARGE)
-            self.transport.close()
+            self._disarm()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self._give_up)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
