@@ -126,10 +126,12 @@ async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
     task = asyncio.create_task(work)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    finished = task.done()
-    for pending in (task, stopped):
-        pending.cancel()
-    return finished
+    stopped.cancel()
+    if task.done():
+        task.result()  # raises what it raised
+        return True
+    task.cancel()
+    return False
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from ticketon_operator import metrics
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.metadata import EVENT_LABEL, digest
 from ticketon_operator.drift import differences
-from ticketon_operator.errors import ClusterError, ClusterUnavailableError, ConflictError
+from ticketon_operator.errors import ClusterError, ClusterUnavailableError
 from ticketon_operator.facts import Outcome
 from ticketon_operator.kinds import SECRET, Kind
 from ticketon_operator.observed import Key, Observed
@@ -26,6 +26,14 @@ log = logging.getLogger(__name__)
 Manifest = dict[str, Any]
 #: Called at once with an object that did not exist before.
 OnCreated = Callable[[Kind, str], Awaitable[None]]
+
+
+class _InTheWayError(ClusterError):
+    """An object of the name is there and cannot be written; ``reason`` is a word for the condition."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Applier:
@@ -50,8 +58,8 @@ class Applier:
                     await on_created(kind, name)
             except ClusterUnavailableError:
                 raise
-            except ConflictError as error:
-                problems.append(("NameTaken", f"{kind.kind} {name}: {error}"))
+            except _InTheWayError as error:
+                problems.append((error.reason, f"{kind.kind} {name} {error}"))
             except ClusterError as error:
                 problems.append(("ApplyFailed", f"{kind.kind} {name} cannot be applied: {error}"))
         if secrets_due:
@@ -99,9 +107,9 @@ class Applier:
         if current is None:
             return "new" if known is None else "drift"
         if not _owned(tracked, current):
-            raise ConflictError(_not_ours(tracked, current))
+            raise _not_ours(tracked, current)
         if _going(current):
-            raise ClusterUnavailableError(f"{key[0].kind} {key[1]} is being deleted: it is made again once it is gone")
+            raise _InTheWayError("BeingDeleted", "is being deleted: it is made again once it is gone")
         if not any(differences(manifest, current)):
             return None
         return "drift" if known == digest(manifest) else "changed"
@@ -116,10 +124,11 @@ def _going(obj: Mapping[str, Any]) -> bool:
     return bool(obj["metadata"].get("deletionTimestamp"))
 
 
-def _not_ours(tracked: Tracked, obj: Mapping[str, Any]) -> str:
+def _not_ours(tracked: Tracked, obj: Mapping[str, Any]) -> _InTheWayError:
     if (obj["metadata"].get("labels") or {}).get(EVENT_LABEL) == tracked.ref.name:
-        return "left over from a TicketEvent of this name that was deleted: it is made again once it is gone"
-    return "an object of this name exists and belongs to something else: rename it, or this TicketEvent"
+        text = "is left over from a TicketEvent of this name that was deleted: it is made again once it is gone"
+        return _InTheWayError("BeingDeleted", text)
+    return _InTheWayError("NameTaken", "exists and belongs to something else: rename it, or this TicketEvent")
 
 
 def _repair(manifest: Manifest, current: Mapping[str, Any] | None) -> str:

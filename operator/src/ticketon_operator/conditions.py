@@ -178,7 +178,10 @@ def _ledger_verdict(facts: Facts) -> _Verdict:
         case LedgerResult.APPLIED:
             return _APPLIED
         case LedgerResult.REFUSED:
-            message = f"the last good zones and prices stay in force, the ledger refuses these: {facts.ledger.reason}"
+            message = (
+                f"the last good zones and prices stay in force, the ledger refuses these: {facts.ledger.reason}. "
+                "Correct spec.zones, or delete the ledger Job to have them tried again"
+            )
             return _no("Refused", message)
         case LedgerResult.FAILED:
             return _no("LedgerJobFailed", f"the ledger Job fails and is tried again: {facts.ledger.reason}")

@@ -43,10 +43,12 @@ class InventoryStep:
         """Return how it stands, and retry a failed Job when its pause is over. Raises ClusterError."""
         before = tracked.event.status.inventory
         in_force = tracked.ledger.in_force or before
+        state = job_state(self._observed.get(tracked.ref, JOB, job_name))
         if in_force is not None and in_force.job == job_name and in_force.result:
-            return Ledger(LedgerResult(in_force.result), in_force.reason, in_force)
-        job = self._observed.get(tracked.ref, JOB, job_name)
-        state = job_state(job)
+            # Somebody who removes a Job that was refused asks for another try.
+            if in_force.result != LedgerResult.REFUSED or state != "absent":
+                return Ledger(LedgerResult(in_force.result), in_force.reason, in_force)
+            in_force = in_force.model_copy(update={"job": "", "result": ""})
         if state == "absent":
             return Ledger(LedgerResult.PENDING, in_force=in_force)
         pods = await self._cluster.list(POD, tracked.ref.namespace, f"batch.kubernetes.io/job-name={job_name}")

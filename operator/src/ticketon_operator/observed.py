@@ -58,15 +58,16 @@ class Observed:
         return list(self._objects.get(event, {}))
 
     def put_autoscaler(self, obj: Object) -> None:
+        self.remove_autoscaler(obj)  # it may have had another target
         target = obj["spec"]["scaleTargetRef"]
         if target.get("kind") == "Deployment":
             self._autoscalers[obj["metadata"]["namespace"], target["name"]] = obj["metadata"]["name"]
 
     def remove_autoscaler(self, obj: Object) -> None:
-        target = obj["spec"]["scaleTargetRef"]
-        key = (obj["metadata"]["namespace"], target["name"])
-        if self._autoscalers.get(key) == obj["metadata"]["name"]:
-            del self._autoscalers[key]
+        meta = obj["metadata"]
+        for key, name in list(self._autoscalers.items()):
+            if (key[0], name) == (meta["namespace"], meta["name"]):
+                del self._autoscalers[key]
 
     def autoscaler_of(self, namespace: str, deployment: str) -> str:
         """Name of the HorizontalPodAutoscaler that targets a Deployment; empty where none does."""

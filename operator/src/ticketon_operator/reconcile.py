@@ -4,6 +4,7 @@ It reads the TicketEvent afresh, works out what should be (``desired``), writes 
 how it stands (``reporting``). It never asks why it was called.
 """
 
+import contextlib
 import logging
 import time
 
@@ -195,4 +196,5 @@ class Reconciler:
         if self.events.pop(ref, None) is not None:
             metrics.EVENTS.set(len(self.events))
             for gauge in (metrics.DESIRED, metrics.MAXIMUM, metrics.READY, metrics.FORECAST_EXCEEDED):
-                gauge.remove(str(ref))
+                with contextlib.suppress(KeyError):
+                    gauge.remove(str(ref))
