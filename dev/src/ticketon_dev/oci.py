@@ -60,11 +60,9 @@ def write_archive(archive: Path, images: Sequence[Image], *, present: Collection
             }
             name = {"annotations": {"io.containerd.image.name": image.reference}}
             described.append(_added(tar, MANIFEST, _json(manifest)) | name)
-        for file, content in (
-            ("index.json", {"schemaVersion": 2, "mediaType": INDEX, "manifests": described}),
-            ("oci-layout", {"imageLayoutVersion": "1.0.0"}),
-        ):
-            text = _json(content)
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": described}
+        for file, document in (("index.json", index), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+            text = _json(document)
             _add(tar, file, io.BytesIO(text), len(text))
 
 

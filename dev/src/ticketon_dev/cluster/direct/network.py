@@ -13,6 +13,15 @@ MACHINE_SETTINGS = {
     "net/ipv4/ip_forward": "1",
     "net/ipv4/conf/all/route_localnet": "1",
 }
+# Settings that the kubelet and kube-proxy write, unasked.
+THEIR_SETTINGS = (
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "net/bridge/bridge-nf-call-iptables",
+    "vm/overcommit_memory",
+)
 PROC_SYS = Path("/proc/sys")
 
 # A machine that forwards or takes in nothing by default (ufw, or rules that Docker left) still carries pods.
@@ -54,7 +63,8 @@ def _remember_settings(at: Layout) -> None:
     """Write down the settings once: after a crash the first values are still the machine's own."""
     if at.machine_settings.exists():
         return
-    before = {name: (PROC_SYS / name).read_text().strip() for name in MACHINE_SETTINGS}
+    names = [name for name in (*MACHINE_SETTINGS, *THEIR_SETTINGS) if (PROC_SYS / name).exists()]
+    before = {name: (PROC_SYS / name).read_text().strip() for name in names}
     at.machine_settings.parent.mkdir(parents=True, exist_ok=True)
     at.machine_settings.write_text(json.dumps(before))
 
@@ -65,7 +75,8 @@ def _restore_settings(at: Layout) -> None:
     except (OSError, ValueError):
         return
     for name, value in before.items():
-        (PROC_SYS / name).write_text(value)
+        if (PROC_SYS / name).read_text().strip() != value:  # some may be read and not written
+            (PROC_SYS / name).write_text(value)
     at.machine_settings.unlink()
 
 
