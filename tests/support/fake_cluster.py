@@ -65,7 +65,7 @@ class FakeCluster:
         current = self.objects.get((kind.kind, namespace, name))
         if current is None:
             return None
-        merged = _merged(current, patch)
+        merged: Object = _merged(current, patch)
         if merged["metadata"].get("deletionTimestamp") and not merged["metadata"].get("finalizers"):
             self.remove(kind, namespace, name)
             return merged
