@@ -1,64 +1,93 @@
-"""Payment servers as processes of their own, which a test may kill, and a buyer who pays at them."""
+"""Payment servers, in this process or as processes that a test may kill, and a buyer who pays at them."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import httpx
+from starlette.types import ASGIApp
 from support.eventually import eventually, eventually_async
 from support.provider import ProviderProcess
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.tokens import PaymentGrant, Signer
+from ticketon_http.guard import Guard
+from ticketon_http.health import Health
 from ticketon_ledger import Hold, Ledger
+from ticketon_payments.server import Settings, application
 
 ROOT = b"an installation root of 32 bytes"
 SETTLED = {"paid", "declined", "expired", "voided", "refunded"}
 
 
-class PaymentServer:
-    """One member of the StatefulSet. Its log is beside its configuration, for whoever looks into a failure."""
+class PaymentServer(Protocol):
+    """One member of the StatefulSet, however it runs."""
 
-    def __init__(
-        self,
-        folder: Path,
-        config: EventConfig,
-        *,
-        stores: dict[str, str],
-        ordinal: int = 0,
-        settle_seconds: float = 900,
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        ring = KeyRing.derive({"k1": ROOT}, "k1", config.ref)
-        self.config = config
-        self.signer = Signer(ring)
-        self._log = folder / f"payments-{ordinal}.log"
-        self._event_file = folder / "event.json"
-        self._event_file.write_text(config.model_dump_json())
-        keys_file = folder / "keys.json"
-        keys_file.write_text(ring.model_dump_json())
-        self._environment = {
-            **os.environ,
-            **stores,
-            "TICKETON_EVENT_FILE": str(self._event_file),
-            "TICKETON_KEYS_FILE": str(keys_file),
-            "TICKETON_HOST": "127.0.0.1",
-            "TICKETON_HTTP_PORT": "0",
-            "TICKETON_METRICS_PORT": "0",
-            "TICKETON_DRAIN_SECONDS": "0",
-            "TICKETON_POD_NAME": f"gala-payments-{ordinal}",
-            "TICKETON_SETTLE_SECONDS": str(settle_seconds),
-        }
+    url: str
+    client: httpx.AsyncClient
+    signer: Signer
+
+    async def metrics(self) -> str: ...
+
+
+def _files(folder: Path, config: EventConfig) -> tuple[dict[str, str], Signer]:
+    """Write what the operator mounts; the environment that points there, and the signer of the same keys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ring = KeyRing.derive({"k1": ROOT}, "k1", config.ref)
+    (folder / "event.json").write_text(config.model_dump_json())
+    (folder / "keys.json").write_text(ring.model_dump_json())
+    environment = {
+        "TICKETON_EVENT_FILE": str(folder / "event.json"),
+        "TICKETON_KEYS_FILE": str(folder / "keys.json"),
+        "TICKETON_HOST": "127.0.0.1",
+        "TICKETON_HTTP_PORT": "0",
+        "TICKETON_METRICS_PORT": "0",
+        "TICKETON_DRAIN_SECONDS": "0",
+    }
+    return environment, Signer(ring)
+
+
+class LocalServer:
+    """A payment server in this process: all of it but the sockets, which cost most of a start."""
+
+    def __init__(self, app: ASGIApp, probes: ASGIApp, signer: Signer) -> None:
+        self.url = "http://payments"
+        self.signer = signer
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app))
+        self._probes = httpx.AsyncClient(transport=httpx.ASGITransport(probes))
+
+    async def metrics(self) -> str:
+        return (await self._probes.get("http://probes/metrics")).text
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, folder: Path, config: EventConfig, environment: dict[str, str]) -> AsyncIterator[Self]:
+        files, signer = _files(folder, config)
+        health = Health()
+        async with application(Settings.from_environment(files | environment))(health) as app:
+            health.started()
+            yield cls(Guard(app, health), health.app, signer)
+
+
+class ServerProcess:
+    """A payment server as ``python -m ticketon_payments``. Its log is beside its files, for whoever looks into a failure."""
+
+    def __init__(self, folder: Path, config: EventConfig, environment: dict[str, str]) -> None:
+        files, self.signer = _files(folder, config)
+        self._environment = {**os.environ, **files, **environment}
+        self._log = folder / "payments.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.AsyncClient(timeout=15)
         self.url = ""
         self.metrics_url = ""
 
@@ -100,22 +129,27 @@ class PaymentServer:
             self._process.wait(timeout=30)
             self._process = None
 
-    def grant(self, hold: Hold, *, seconds: float = 300) -> str:
-        """The payment token that the queue server would have given with the hold."""
-        expires_at = int(time.time() + seconds)
-        return self.signer.sign(
-            PaymentGrant(hold_id=hold.id, user=hold.buyer, number=hold.number, expires_at=expires_at)
-        )
+    async def metrics(self) -> str:
+        return (await self.client.get(f"{self.metrics_url}/metrics")).text
+
+
+def grant(signer: Signer, hold: Hold, *, seconds: float = 300) -> str:
+    """The payment token that the queue server would have given with the hold."""
+    expires_at = int(time.time() + seconds)
+    return signer.sign(PaymentGrant(hold_id=hold.id, user=hold.buyer, number=hold.number, expires_at=expires_at))
 
 
 class Payer:
     """Someone with a hold, in front of a payment server."""
 
-    def __init__(self, server: PaymentServer, client: httpx.AsyncClient, hold: Hold) -> None:
+    def __init__(self, server: PaymentServer, hold: Hold) -> None:
         self.server = server
-        self.client = client
         self.hold = hold
-        self.token = server.grant(hold)
+        self.token = grant(server.signer, hold)
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        return self.server.client
 
     @property
     def headers(self) -> dict[str, str]:
@@ -173,38 +207,49 @@ class Sale:
     config: EventConfig
     ledger: Ledger
     provider: ProviderProcess
-    client: httpx.AsyncClient
     stores: dict[str, str]
     folder: Path
+    stack: contextlib.AsyncExitStack
     servers: list[PaymentServer] = field(default_factory=list)
 
     @property
     def event(self) -> str:
         return str(self.config.ref)
 
-    async def serve(self, *, settle_seconds: float = 900) -> PaymentServer:
-        """Start one more payment server."""
+    def _place(self, settle_seconds: float) -> tuple[Path, dict[str, str]]:
         ordinal = len(self.servers)
-        server = PaymentServer(
-            self.folder / str(ordinal),
-            self.config,
-            stores=self.stores,
-            ordinal=ordinal,
-            settle_seconds=settle_seconds,
-        )
+        own = {"TICKETON_POD_NAME": f"gala-payments-{ordinal}", "TICKETON_SETTLE_SECONDS": str(settle_seconds)}
+        return self.folder / str(ordinal), self.stores | own
+
+    async def serve(self, *, settle_seconds: float = 900) -> LocalServer:
+        """Run one more payment server in this process."""
+        folder, environment = self._place(settle_seconds)
+        server = await self.stack.enter_async_context(LocalServer.running(folder, self.config, environment))
         self.servers.append(server)
+        return server
+
+    async def serve_process(self, *, settle_seconds: float = 900) -> ServerProcess:
+        """Start one more payment server that can be killed."""
+        folder, environment = self._place(settle_seconds)
+        server = ServerProcess(folder, self.config, environment)
+        self.servers.append(server)
+        self.stack.callback(server.kill)
         await asyncio.to_thread(server.start)
         return server
 
     async def payer(self, *seats: str, buyer: str = "ann", seconds: float = 300) -> Payer:
         """Someone who holds these seats."""
         hold = await hold_for(self.ledger, self.config, buyer, *seats, seconds=seconds)
-        return Payer(self.servers[0], self.client, hold)
+        return Payer(self.servers[0], hold)
 
     async def captured(self) -> dict[str, int]:
         """By the provider's books: payment -> what it has cost the buyer."""
         books = await asyncio.to_thread(self.provider.books)
-        return {entry["reference"]: entry["captured"] - entry["refunded"] for entry in books}
+        rows = await self.ledger.database.fetch("SELECT id FROM payment WHERE event = $1", self.event)
+        ours = {row["id"] for row in rows}
+        return {
+            entry["reference"]: entry["captured"] - entry["refunded"] for entry in books if entry["reference"] in ours
+        }
 
     async def states(self) -> dict[str, str]:
         """Seat -> state, of the named seats that are not free."""

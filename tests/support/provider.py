@@ -47,6 +47,12 @@ class ProviderProcess:
             self._process.wait()
             self._process = None
 
+    def make_available(self) -> None:
+        """Run, without faults."""
+        if self._process is None:
+            self.start()
+        self.faults()
+
     def faults(self, **faults: float | bool) -> None:
         """Put these faults in force, and only these."""
         httpx.put(f"{self.url}/admin/faults", json=faults).raise_for_status()

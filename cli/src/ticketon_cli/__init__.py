@@ -1,0 +1,8 @@
+"""The ``ticketon`` command, for people on call.
+
+- ``__main__``: the commands and their options
+- ``dead_letters``: what may be done with the dead-letter topic (pure where it decides, ``kafka`` where it acts)
+- ``kafka``: the only importer of aiokafka
+
+``audit`` is the ledger's own (``ticketon_ledger.audit_command``), so that it also runs in a payment server's pod.
+"""

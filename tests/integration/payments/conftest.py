@@ -1,11 +1,9 @@
 """One sale for each test: a hall in a database of its own, topics, a provider, and payment servers."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from support.money import configuration, hall
 from support.payments import MakeSale, Sale
@@ -17,12 +15,20 @@ from ticketon_dev.stores import KafkaServer, RedisServer
 MakeTopics = Callable[[dict[str, int]], Awaitable[None]]
 
 
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[ProviderProcess]:
-    process = ProviderProcess(tmp_path, "--action-seconds", "0.5")
+@pytest.fixture(scope="session")
+def provider_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderProcess]:
+    """One provider for all tests: its books name each test's payments."""
+    process = ProviderProcess(tmp_path_factory.mktemp("provider"), "--action-seconds", "0.5")
     process.start()
     yield process
     process.kill()
+
+
+@pytest.fixture
+def provider(provider_process: ProviderProcess) -> Iterator[ProviderProcess]:
+    """The provider; faults of a test end with it."""
+    yield provider_process
+    provider_process.make_available()
 
 
 @pytest.fixture
@@ -47,21 +53,14 @@ async def make_sale(
 ) -> AsyncIterator[MakeSale]:
     """Make the sale of this test; keyword arguments are those of ``configuration``."""
     await make_topics({event.payments_topic: 4, event.dead_letter_topic: 1, event.orders_topic: 1})
-    made: list[Sale] = []
-    async with httpx.AsyncClient(timeout=15) as client:
+    async with contextlib.AsyncExitStack() as stack:
 
         async def make(**settings: object) -> Sale:
             config = configuration(event, provider_url=provider.url, **settings)  # type: ignore[arg-type]
             ledger = await stack.enter_async_context(hall(database_url, config))
-            sale = Sale(config, ledger, provider, client, stores, tmp_path / "servers")
-            made.append(sale)
-            return sale
+            return Sale(config, ledger, provider, stores, tmp_path / "servers", stack)
 
-        async with contextlib.AsyncExitStack() as stack:
-            yield make
-            for sale in made:
-                for server in sale.servers:
-                    await asyncio.to_thread(server.kill)
+        yield make
 
 
 @pytest.fixture

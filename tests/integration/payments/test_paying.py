@@ -9,7 +9,7 @@ import httpx
 import pytest
 import redis.asyncio
 from support.eventually import eventually_async
-from support.payments import MakeSale, Sale, hold_for
+from support.payments import MakeSale, Sale, grant, hold_for
 
 from ticketon_contract.config import ProviderProtocol
 from ticketon_contract.connections import Kafka
@@ -102,7 +102,7 @@ async def test_paying_a_hold_that_another_has_taken_is_refused_and_nobody_is_cha
 async def test_a_token_that_came_too_late_is_a_lost_hold_and_still_looks_at_its_payment(sale: Sale) -> None:
     ann = await sale.payer("R-1-1")
     payment = await ann.accepted()
-    ann.token = sale.servers[0].grant(ann.hold, seconds=-60)
+    ann.token = grant(ann.server.signer, ann.hold, seconds=-60)
     assert (await ann.pay(key="key-2")).status_code == 410
     assert (await ann.settled(payment))["state"] == "paid"
 
@@ -202,7 +202,7 @@ async def test_a_bad_request_is_refused_with_a_problem_document(
     key = request.pop("key")
     headers = dict(request.pop("headers"))  # type: ignore[call-overload]
     headers |= {"Idempotency-Key": key} if key else {}
-    response = await sale.client.post(f"{sale.servers[0].url}/v1/payments", headers=headers, **request)  # type: ignore[arg-type]
+    response = await sale.servers[0].client.post(f"{sale.servers[0].url}/v1/payments", headers=headers, **request)  # type: ignore[arg-type]
     assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (status, problem), response.text
     assert response.headers["content-type"] == "application/problem+json"
     hold = await sale.ledger.hold(sale.event, ann.hold.id)
@@ -213,7 +213,7 @@ async def test_a_bad_request_is_refused_with_a_problem_document(
 async def test_somebody_elses_payment_is_not_shown(sale: Sale) -> None:
     ann, ben = await sale.payer("R-1-1"), await sale.payer("R-1-2", buyer="ben")
     payment = await ann.accepted()
-    response = await sale.client.get(f"{sale.servers[0].url}/v1/payments/{payment}", headers=ben.headers)
+    response = await sale.servers[0].client.get(f"{sale.servers[0].url}/v1/payments/{payment}", headers=ben.headers)
     assert response.status_code == 404
 
 
@@ -229,7 +229,7 @@ async def test_a_plain_form_pays_and_goes_back_to_the_events_own_page_only(sale:
     }
 
     async def sent(**fields: str) -> httpx.Response:
-        return await sale.client.post(f"{sale.servers[0].url}/v1/payments", data={**form, **fields})
+        return await sale.servers[0].client.post(f"{sale.servers[0].url}/v1/payments", data={**form, **fields})
 
     answers = [await sent(), await sent(), await sent(idempotency_key="form-2")]
     assert {answer.status_code for answer in answers} == {303}
@@ -244,10 +244,10 @@ async def test_a_plain_form_pays_and_goes_back_to_the_events_own_page_only(sale:
 async def test_only_the_events_own_origin_may_call_from_a_browser(sale: Sale) -> None:
     url = f"{sale.servers[0].url}/v1/payments"
     ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,idempotency-key"}
-    allowed = await sale.client.options(url, headers={**ask, "Origin": "https://tickets.localhost"})
+    allowed = await sale.servers[0].client.options(url, headers={**ask, "Origin": "https://tickets.localhost"})
     assert allowed.headers["access-control-allow-origin"] == "https://tickets.localhost"
     assert "access-control-allow-credentials" not in allowed.headers
-    foreign = await sale.client.options(url, headers={**ask, "Origin": "https://evil.example"})
+    foreign = await sale.servers[0].client.options(url, headers={**ask, "Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in foreign.headers
 
 
@@ -277,7 +277,7 @@ async def test_success_returns_the_slot_and_publishes_figures_and_the_order(sale
     assert await eventually_async(counted)
     await client.aclose()
 
-    metrics = (await sale.client.get(f"{sale.servers[0].metrics_url}/metrics")).text
+    metrics = await sale.servers[0].metrics()
     labels = f'event="{sale.event}"'
     assert f'ticketon_payment_transactions_total{{cause="none",{labels},outcome="committed"}} 1.0' in metrics
     for stage in ("intake", "kafka", "provider", "commit", "total"):

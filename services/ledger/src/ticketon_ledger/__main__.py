@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ticketon_contract import connections
 from ticketon_contract.config import EventConfig
+from ticketon_ledger import audit_command
 from ticketon_ledger.errors import InventoryRefused, LedgerError
 from ticketon_ledger.ledger import Ledger
 from ticketon_ledger.migrate import migrate
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             asyncio.run(migrate(connections.postgres_url(environ)))
         elif command == "apply":
             _tell(asyncio.run(_apply(_configuration(environ), connections.postgres_url(environ))), environ)
+        elif command == "audit":
+            return audit_command.main(arguments[1:], environ)
         else:
             sys.stderr.write(_USAGE + "\n")
             return 2

@@ -59,17 +59,18 @@ def _faults() -> Iterator[None]:
 
 
 class Transaction:
-    """Statements of one transaction. Only ``Database.transaction`` makes it."""
+    """Statements of one transaction. Only ``Database`` makes it."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, seconds: float = COMMAND_SECONDS) -> None:
         self._connection = connection
+        self._seconds = seconds
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
-        rows: Sequence[Row] = await self._connection.fetch(sql, *arguments)
+        rows: Sequence[Row] = await self._connection.fetch(sql, *arguments, timeout=self._seconds)
         return rows
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
-        row: Row | None = await self._connection.fetchrow(sql, *arguments)
+        row: Row | None = await self._connection.fetchrow(sql, *arguments, timeout=self._seconds)
         return row
 
 
@@ -128,6 +129,15 @@ class Database:
     async def in_transaction(self, work: Callable[[Transaction], Awaitable[ResultT]]) -> ResultT:
         """Run ``work`` in one transaction, again from its start when Postgres rolled it back for a deadlock."""
         return await self._again(lambda: self._transaction(work))
+
+    async def in_snapshot(self, work: Callable[[Transaction], Awaitable[ResultT]], *, seconds: float) -> ResultT:
+        """Run ``work``, which only reads, on one state of the database; each statement may take ``seconds``."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'")
+            return await work(Transaction(connection, seconds=seconds))
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:

@@ -80,8 +80,9 @@ granted AS MATERIALIZED (
     SELECT 1 FROM counted WHERE buyer = $2 AND last_hold = $4
 ),
 made AS (
-    INSERT INTO seat_hold (id, event, buyer, number, seats, amount, currency, state, generation, created_at, expires_at)
-    SELECT $4, $1, $2, $3, verdict.seats, verdict.amount, inventory.currency, 'held', 1, now(),
+    INSERT INTO seat_hold (id, event, buyer, number, seats, amount, currency, state, generation, buyer_limit,
+                           created_at, expires_at)
+    SELECT $4, $1, $2, $3, verdict.seats, verdict.amount, inventory.currency, 'held', 1, $6, now(),
            now() + make_interval(secs => $5)
     FROM verdict, granted, inventory WHERE inventory.event = $1
     RETURNING {columns}

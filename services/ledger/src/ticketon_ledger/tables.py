@@ -119,6 +119,7 @@ class SeatHold(SQLModel, table=True):
     currency: str = _text()
     state: str = _text()
     generation: int = _big(1)
+    buyer_limit: int = _count()  # maxPerBuyer when it was made; 0 before that was recorded
     created_at: datetime = _time()
     expires_at: datetime = _time()
     ended_at: datetime | None = _optional_time()

@@ -135,6 +135,9 @@ class Feed:
         except (KafkaError, OSError) as error:
             await self._close()
             raise KafkaUnavailable(str(error)) from error
+        except BaseException:  # told to end while it connects
+            await self._close()
+            raise
         return self
 
     async def __aexit__(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -38,6 +38,9 @@ _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
 _FLUSH_SECONDS = 0.1
 _PUBLISH_SECONDS = 1.0
+#: Longer than a consumer takes to see its payments in flight through.
+_CONSUMER_SECONDS = 6.0
+_SWEEPER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +185,8 @@ class _Server:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Consumer and sweepers run from here to the end of the block."""
+        consuming = asyncio.create_task(self._consumer.run())
         jobs: list[Coroutine[None, None, None]] = [
-            self._consumer.run(),
             every(_RECONCILE_SECONDS, "reconcile", self._sweepers.reconcile),
             every(_PRODUCE_SECONDS, "produce", self._sweepers.produce),
             every(_TELL_SECONDS, "tell", self._sweepers.tell),
@@ -194,9 +197,8 @@ class _Server:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended([consuming], again_seconds=_CONSUMER_SECONDS)
+            await _ended(tasks, again_seconds=_SWEEPER_SECONDS)
             await self._sweepers.close()
 
     async def _on_paid(self, payment: Payment) -> None:
@@ -239,6 +241,15 @@ class _Server:
         for store, ok in (("postgres", postgres_ok), ("kafka", self._bus.ok), ("redis", self._line_store.ok)):
             self._health.report(store, ok=ok)
         return False
+
+
+async def _ended(tasks: Collection[asyncio.Task[None]], *, again_seconds: float) -> None:
+    """Cancel until they end: ``asyncio.wait_for`` of Python 3.11 swallows a cancellation that meets its result."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=again_seconds)
 
 
 def route_of(scope: Scope) -> str | None:
