@@ -20,8 +20,7 @@ async def audit(lab: Lab, event: EventRef) -> Audit:
     ):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "ticketon_cli", "audit", str(event)),
-            *("--provider-url", f"http://127.0.0.1:{provider}"),
+            *("-m", "ticketon_cli", "audit", "--event", str(event), "--books", f"http://127.0.0.1:{provider}"),
             env={"TICKETON_POSTGRES_URL": f"postgresql://ticketon:ticketon-dev@127.0.0.1:{postgres}/ticketon"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
