@@ -11,7 +11,7 @@ from ticketon_dev.cluster.direct import layout
 from ticketon_dev.cluster.direct.certificates import FRONT_PROXY_AUTHORITY, USERS, certificate_plan
 from ticketon_dev.cluster.direct.components import components
 from ticketon_dev.cluster.direct.configuration import configuration_files, containerd_toml, kubelet_configuration
-from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.cluster.direct.layout import Layout, instance_of
 
 AT = Layout(state=Path("/state"), binaries=Path("/cache/kubernetes"))
 FILES = configuration_files(AT)
@@ -83,7 +83,7 @@ def test_containerd_keeps_to_folders_and_a_socket_of_its_own() -> None:
 def test_the_kubelet_talks_to_that_containerd_and_keeps_pods_below_our_cgroup() -> None:
     document = kubelet_configuration(AT)
     assert document["containerRuntimeEndpoint"] == f"unix://{AT.containerd_socket}"
-    assert document["cgroupRoot"] == f"/{layout.CGROUP}"
+    assert document["cgroupRoot"] == f"/{AT.instance}"
 
 
 def test_pods_get_addresses_of_the_pod_network_and_ask_the_name_server_of_the_service_network() -> None:
@@ -98,3 +98,10 @@ def test_pods_get_addresses_of_the_pod_network_and_ask_the_name_server_of_the_se
 
 def test_sockets_have_paths_that_fit() -> None:
     assert len(str(AT.containerd_socket)) < 104
+
+
+def test_clusters_of_two_states_have_nothing_in_common_outside_of_them() -> None:
+    usual = Path("/root/.local/state/ticketon")
+    names = {instance_of(state, usual) for state in (usual, Path("/tmp/a/ticketon"), Path("/tmp/b/ticketon"))}  # noqa: S108
+    assert len(names) == 3
+    assert "ticketon" in names

@@ -65,7 +65,7 @@ class ContextProvider(ClusterProvider):
             if each in answering:
                 return Workshop(self._at, Buildx(each.value), registry_reached=True)
         return Workshop(
-            self._at, Buildah(self._at.state / "buildah", Path("/run/ticketon/buildah")), registry_reached=False
+            self._at, Buildah(self._at.state / "buildah", self._at.state / "buildah-run"), registry_reached=False
         )
 
     def load(self, engine: Engine, references: Mapping[str, str], progress: Progress) -> Mapping[str, str]:

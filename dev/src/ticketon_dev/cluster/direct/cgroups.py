@@ -2,26 +2,26 @@
 
 from pathlib import Path
 
-from ticketon_dev.cluster.direct import layout
+from ticketon_dev.cluster.direct.layout import Layout
 
 ROOT = Path("/sys/fs/cgroup")
 NEEDED = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")  # what the kubelet looks for below its root
 
 
-def folders() -> list[Path]:
+def folders(at: Layout) -> list[Path]:
     """Return the cluster's cgroup in each hierarchy: one in the unified one, one a controller where they are apart."""
     if (ROOT / "cgroup.controllers").exists():
-        return [ROOT / layout.CGROUP]
+        return [ROOT / at.instance]
     return sorted(
-        folder / layout.CGROUP
+        folder / at.instance
         for folder in ROOT.iterdir()
         if (folder / "cgroup.procs").exists() and not folder.is_symlink()
     )
 
 
-def ensure() -> None:
+def ensure(at: Layout) -> None:
     """Make the cgroups; the kubelet refuses a root that is not there."""
-    for folder in folders():
+    for folder in folders(at):
         if folder.parent == ROOT:  # unified: what a parent does not hand on, its children do not have
             handed_on = (ROOT / "cgroup.subtree_control").read_text().split()
             offered = (ROOT / "cgroup.controllers").read_text().split()
@@ -30,9 +30,9 @@ def ensure() -> None:
         folder.mkdir(exist_ok=True)
 
 
-def remove() -> None:
+def remove(at: Layout) -> None:
     """Remove the cgroups, innermost first; those of pods are empty by now."""
-    for folder in folders():
+    for folder in folders(at):
         inner = sorted(
             (path for path in folder.glob("**/") if path.is_dir()), key=lambda path: len(path.parts), reverse=True
         )

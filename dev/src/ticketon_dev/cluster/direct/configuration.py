@@ -60,7 +60,7 @@ def kubelet_configuration(at: Layout) -> dict[str, Any]:
         "tlsPrivateKeyFile": str(at.key("node")),
         "containerRuntimeEndpoint": f"unix://{at.containerd_socket}",
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{layout.CGROUP}",
+        "cgroupRoot": f"/{at.instance}",
         "failCgroupV1": False,
         "failSwapOn": False,
         # Without CAP_SYS_RESOURCE, as in many virtual machines, oom_score and rlimits may not be written; this gate

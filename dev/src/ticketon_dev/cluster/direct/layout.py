@@ -4,6 +4,7 @@ Everything the cluster makes carries one of these names or lies in one of these 
 what is ours, after any crash, without a list kept beside it.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +29,30 @@ HTTPS_NODE_PORT = 30443
 # Every port that the node's own programs listen on; node ports are iptables rules and have no listener.
 LISTENING_PORTS = (API_PORT, ETCD_PORT, ETCD_PEER_PORT, 10248, 10249, KUBELET_PORT, 10256, 10257, 10259)
 
-CGROUP = "ticketon"  # every pod's cgroup is below it, in each hierarchy
+PLAIN_INSTANCE = "ticketon"
+
+
+def instance_of(state: Path, usual: Path) -> str:
+    """Name what a cluster has on the machine outside of its state: the folder below /run and the cgroup.
+
+    The usual state has the plain name; any other (`XDG_STATE_HOME`) has one of its own, so that two never touch each
+    other's pods, as when a test brings a cluster up in a network namespace beside the one that is in use.
+    """
+    return PLAIN_INSTANCE if state == usual else f"{PLAIN_INSTANCE}-{hashlib.sha256(bytes(state)).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of the direct cluster. `runtime` is on a tmpfs and short: a socket's path has 108 bytes at most."""
+    """The files of the direct cluster, and its cgroup's name."""
 
     state: Path
     binaries: Path
-    runtime: Path = Path("/run/ticketon")
+    instance: str = PLAIN_INSTANCE
+
+    @property
+    def runtime(self) -> Path:
+        """On a tmpfs, and short: a socket's path has 108 bytes at most."""
+        return Path("/run") / self.instance
 
     @property
     def keys(self) -> Path:

@@ -37,7 +37,7 @@ def start(at: Layout, progress: Progress) -> None:
         at.cluster.mkdir(parents=True, exist_ok=True)
         at.runtime.mkdir(parents=True, exist_ok=True)
         network.bring_up(at)
-        cgroups.ensure()
+        cgroups.ensure(at)
     with progress.step("control plane and node") as step:
         started = []
         for component in components(at):
@@ -88,7 +88,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
     Safe at any time and twice: it works from what the machine shows.
     """
     stages = removal.stopping_stages(processes.all_processes(), at)
-    pods = processes.pids_in(cgroups.folders())
+    pods = processes.pids_in(cgroups.folders(at))
     with progress.step("end the pods") as step:
         for stage in stages:
             if removal.component_of(stage[0].argv, at) in (
@@ -98,7 +98,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
                 "kube-controller-manager",
             ):
                 processes.end(stage, seconds=PROGRAM_END_SECONDS)
-        step.outcome = f"{processes.end_pods(cgroups.folders(), POD_END_SECONDS)} processes"
+        step.outcome = f"{processes.end_pods(cgroups.folders(at), POD_END_SECONDS)} processes"
         sockets = runtime.shim_sockets(at)
         runtime.remove_containers(at)
     with progress.step("end the node's programs") as step:
@@ -110,7 +110,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
         for point in removal.mounts_to_remove(Path("/proc/self/mounts").read_text(), [at.runtime, at.state]):
             run(["umount", "--lazy", point])
         network.take_down(at)
-        cgroups.remove()
+        cgroups.remove(at)
         remove_strays(at, sockets)
     with progress.step("remove files") as step:
         for folder in removal.folders_to_remove(at, volumes=volumes, everything=everything):

@@ -11,7 +11,7 @@ from ticketon_dev.cluster import toolchain as programs
 from ticketon_dev.cluster.direct import node, packages, processes, removal, runtime
 from ticketon_dev.cluster.direct.components import API_URL
 from ticketon_dev.cluster.direct.configuration import PAUSE_IMAGE
-from ticketon_dev.cluster.direct.layout import NODE_NAME, Layout
+from ticketon_dev.cluster.direct.layout import NODE_NAME, Layout, instance_of
 from ticketon_dev.cluster.direct.requirements import IMAGE_PROGRAMS, lacks, package_names
 from ticketon_dev.cluster.kubectl import Kubectl
 from ticketon_dev.cluster.manifests import Document
@@ -21,7 +21,7 @@ from ticketon_dev.cluster.toolchain import Toolchain
 from ticketon_dev.errors import SetupError
 from ticketon_dev.images.engines import Buildah, Engine
 from ticketon_dev.images.making import Workshop
-from ticketon_dev.locations import Locations
+from ticketon_dev.locations import Locations, locations
 from ticketon_dev.progress import Progress
 
 
@@ -33,7 +33,8 @@ class DirectProvider(ClusterProvider):
     def __init__(self, at: Locations) -> None:
         self._at = at
         self._tools = Toolchain(at.cache, at.checkout / "dev" / "localcluster", at.state / "logs")
-        self.layout = Layout(state=at.state, binaries=self._tools.kubernetes)
+        instance = instance_of(at.state, locations(at.checkout, {}, Path.home()).state)
+        self.layout = Layout(state=at.state, binaries=self._tools.kubernetes, instance=instance)
 
     def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
         self._require(wishes, progress)
