@@ -163,8 +163,8 @@ async def test_the_summary_is_published_for_the_operator(make_sale: Any) -> None
     await joined(sale, 7)
     async with redis.asyncio.from_url(sale.environ["TICKETON_REDIS_URL"], decode_responses=True) as client:
 
-        async def published() -> dict[str, str] | None:
-            fields: dict[str, str] = await client.hgetall(sale.config.ref.line_summary_key)
+        async def published() -> dict[Any, Any] | None:
+            fields: dict[Any, Any] = await client.hgetall(sale.config.ref.line_summary_key)
             return fields if fields.get("waiting") == "7" else None
 
         fields = await eventually_async(published)

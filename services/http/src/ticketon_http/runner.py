@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 #: A waiting buyer polls every few seconds: keeping the connection is cheaper than a handshake for each.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 4096
+FRESH_SECONDS = 0.3
 
 Application = Callable[[Health], AbstractAsyncContextManager[ASGIApp]]
 
@@ -41,6 +42,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the listener first, and give connections that were just made a moment to bring their request."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(FRESH_SECONDS)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
