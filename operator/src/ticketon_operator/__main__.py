@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine
 
 from ticketon_operator import handlers, logs, metrics
+from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.errors import OperatorError
 from ticketon_operator.figures import FiguresReader
@@ -65,6 +66,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
     cluster, observed, figures = Cluster.connect(), Observed(), FiguresReader()
     recorder = Recorder(cluster)
     reporter = Reporter(cluster, observed, recorder)
+    applier = Applier(cluster, observed, recorder)
     teardown = Teardown(cluster, figures, recorder, settle_seconds=settings.settle_seconds)
     # The queue calls the reconciler, and a look at topics asks the queue: tied together here.
     reconciler: Reconciler
@@ -76,6 +78,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         observed=observed,
         recorder=recorder,
         reporter=reporter,
+        applier=applier,
         topic_watch=topic_watch,
         teardown=teardown,
     )
@@ -86,6 +89,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         figures=figures,
         recorder=recorder,
         reporter=reporter,
+        applier=applier,
     )
     tasks = [
         asyncio.create_task(_hold(lease), name="lease"),

@@ -16,8 +16,8 @@ from ticketon_operator.observed import Key, Observed
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.tracked import Tracked
 
-#: Secrets are not watched (that would take the right to read all of them); they are written again this often.
-SECRETS_SECONDS = 30.0
+#: Secrets are not watched (that would take the right to list all of them): they are looked at this often.
+SECRETS_SECONDS = 4.0
 #: Paths named in an Event; a whole template that was emptied would name fifty.
 MAX_PATHS = 3
 
@@ -48,11 +48,10 @@ class Applier:
         Raises ClusterUnavailableError: then nothing is known, and all is tried again.
         """
         problems: list[tuple[str, str]] = []
-        secrets_due = time.monotonic() - tracked.secrets_checked_at >= SECRETS_SECONDS
+        tracked.secrets = [manifest for manifest in manifests if Kind.of(manifest) is SECRET]
+        tracked.secrets_checked_at = time.monotonic()
         for manifest in manifests:
             kind, name = Kind.of(manifest), manifest["metadata"]["name"]
-            if kind is SECRET and not secrets_due and tracked.manifests.get((kind, name)) == digest(manifest):
-                continue
             try:
                 if await self._apply(tracked, manifest):
                     await on_created(kind, name)
@@ -62,12 +61,18 @@ class Applier:
                 problems.append((error.reason, f"{kind.kind} {name} {error}"))
             except ClusterError as error:
                 problems.append(("ApplyFailed", f"{kind.kind} {name} cannot be applied: {error}"))
-        if secrets_due:
-            tracked.secrets_checked_at = time.monotonic()
         if problems:
             reason, _ = problems[0]
             return Outcome(False, reason, "; ".join(message for _, message in problems))
         return Outcome(True, "Applied", "every object of this generation is applied")
+
+    async def repair_secrets(self, tracked: Tracked) -> None:
+        """Put the event's Secrets right where it is time to look at them. Raises ClusterError."""
+        if time.monotonic() - tracked.secrets_checked_at < SECRETS_SECONDS:
+            return
+        tracked.secrets_checked_at = time.monotonic()
+        for manifest in tracked.secrets:
+            await self._apply(tracked, manifest)
 
     async def prune(self, tracked: Tracked, manifests: Sequence[Manifest]) -> None:
         """Delete objects of the event that no manifest stands for any more: an old route, a superseded Job."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ticketon_contract.names import EventRef
 from ticketon_operator import metrics, scaling
+from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.errors import OperatorError, RedisUnavailableError
 from ticketon_operator.figures import FiguresReader
@@ -33,6 +34,7 @@ class Poller:
         figures: FiguresReader,
         recorder: Recorder,
         reporter: Reporter,
+        applier: Applier,
     ) -> None:
         self._events = events
         self._cluster = cluster
@@ -40,6 +42,7 @@ class Poller:
         self._figures = figures
         self._recorder = recorder
         self._reporter = reporter
+        self._applier = applier
 
     async def run(self) -> None:
         """Poll until cancelled. A round that takes longer than its second is followed by the next at once."""
@@ -80,6 +83,7 @@ class Poller:
             async with tracked.lock:
                 if tracked.event.metadata.deletion_timestamp is not None:
                     return  # the reconcile that closes it reports
+                await self._applier.repair_secrets(tracked)
                 self._judge_payments(tracked)
                 await self._scale(tracked)
                 await self._reporter.report(tracked)

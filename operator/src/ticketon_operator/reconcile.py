@@ -33,7 +33,7 @@ from ticketon_operator.teardown import FINALIZER, Teardown
 from ticketon_operator.topicwatch import TopicWatch
 from ticketon_operator.tracked import Tracked
 
-#: Everything is looked at again this often, whatever the watches say: Secrets are seen by this alone.
+#: Everything is looked at again this often, whatever the watches say: changed connections are seen by this alone.
 RESYNC_SECONDS = 30.0
 #: Until what is waited for has had time to happen.
 SOON_SECONDS = 2.0
@@ -50,6 +50,7 @@ class Reconciler:
         observed: Observed,
         recorder: Recorder,
         reporter: Reporter,
+        applier: Applier,
         topic_watch: TopicWatch,
         teardown: Teardown,
     ) -> None:
@@ -61,7 +62,7 @@ class Reconciler:
         self._reporter = reporter
         self._topic_watch = topic_watch
         self._teardown = teardown
-        self._applier = Applier(cluster, observed, recorder)
+        self._applier = applier
         self._inventory = InventoryStep(cluster, observed, recorder)
 
     async def reconcile(self, ref: EventRef) -> float | None:

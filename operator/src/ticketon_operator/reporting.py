@@ -43,6 +43,8 @@ class Reporter:
         await self._tell(tracked, before, status)
 
     async def _tell(self, tracked: Tracked, before: TicketEventStatus, after: TicketEventStatus) -> None:
+        if tracked.event.metadata.deletion_timestamp is not None:
+            return  # what ends on purpose is no news
         for kind in _TOLD:
             was, is_now = before.condition(kind), after.condition(kind)
             if is_now is None or is_now.status == "Unknown" or (was is not None and was.status == is_now.status):

@@ -6,6 +6,7 @@ All of it can be found out again: a new leader starts with nothing and arrives a
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.names import EventRef
@@ -46,6 +47,8 @@ class Tracked:
     applied: Outcome = NOT_APPLIED
     #: Digest of the manifest that was last applied for each object; a difference from it is drift.
     manifests: dict[Key, str] = field(default_factory=dict)
+    #: Manifests of its Secrets, which are looked at on a timer instead of being watched.
+    secrets: list[dict[str, Any]] = field(default_factory=list, repr=False)
     secrets_checked_at: float = float("-inf")  # monotonic
 
     ledger: Ledger = LEDGER_PENDING

@@ -12,6 +12,7 @@ from support.ticket_events import DEFAULT_CONNECTIONS, SPEC
 
 from ticketon_contract.names import EventRef
 from ticketon_operator import kinds
+from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.inputs import Images
 from ticketon_operator.facts import Outcome
@@ -67,6 +68,7 @@ class Operator:
     reconciler: Reconciler
     observed: Observed
     figures: NoRedis
+    applier: Applier
     asked: list[EventRef] = field(default_factory=list)
 
     async def reconcile(self) -> float | None:
@@ -125,6 +127,7 @@ def operator() -> Operator:
     cluster = cast("Cluster", fake)
     recorder = Recorder(cluster)
     reporter = Reporter(cluster, observed, recorder)
+    applier = Applier(cluster, observed, recorder)
     asked: list[EventRef] = []
     reconciler = Reconciler(
         settings=SETTINGS,
@@ -132,6 +135,7 @@ def operator() -> Operator:
         observed=observed,
         recorder=recorder,
         reporter=reporter,
+        applier=applier,
         topic_watch=TopicsAreThere(recorder, asked.append),
         teardown=Teardown(cluster, figures, recorder, settle_seconds=60.0),
     )
@@ -144,7 +148,7 @@ def operator() -> Operator:
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in DEFAULT_CONNECTIONS.items()}
     fake.put(kinds.SECRET, {"metadata": {"namespace": "ticketon", "name": "ticketon-connections"}, "data": encoded})
     fake.put(kinds.TICKET_EVENT, {"metadata": {"namespace": "shows", "name": "gala"}, "spec": dict(SPEC)})
-    return Operator(fake, reconciler, observed, figures, asked)
+    return Operator(fake, reconciler, observed, figures, applier, asked)
 
 
 @pytest.fixture
@@ -182,6 +186,18 @@ async def test_a_deployment_deleted_in_mid_sale_comes_back_with_as_many_servers(
     await operator.reconcile()
     assert operator.cluster.the(kinds.DEPLOYMENT, "gala-queue")["spec"]["replicas"] == 7
     assert "DriftRepaired" in operator.told()
+
+
+async def test_a_secret_that_is_deleted_comes_back_between_reconciles(operator: Operator) -> None:
+    await operator.settle()
+    before = operator.cluster.the(kinds.SECRET, "gala-keys")["data"]
+    operator.cluster.remove(kinds.SECRET, "shows", "gala-keys")
+    tracked = operator.reconciler.events[REF]
+    await operator.applier.repair_secrets(tracked)
+    assert "gala-keys" not in operator.cluster.names(kinds.SECRET), "it is not yet time to look"
+    tracked.secrets_checked_at = float("-inf")
+    await operator.applier.repair_secrets(tracked)
+    assert operator.cluster.the(kinds.SECRET, "gala-keys")["data"] == before
 
 
 async def test_what_was_edited_by_hand_is_put_right_and_told(operator: Operator) -> None:
