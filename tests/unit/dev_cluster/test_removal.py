@@ -11,7 +11,7 @@ from ticketon_dev.cluster.direct.removal import (
     component_of,
     folders_to_remove,
     mounts_to_remove,
-    stopping_stages,
+    starters_and_others,
 )
 
 AT = Layout(state=Path("/root/.local/state/ticketon"), binaries=Path("/root/.cache/ticketon/kubernetes-v1"))
@@ -46,15 +46,22 @@ def test_nobody_elses_process_is_taken_for_ours(argv: tuple[str, ...]) -> None:
     assert component_of(argv, AT) is None
 
 
-def test_what_would_start_pods_anew_is_stopped_first_and_what_others_report_to_last() -> None:
+def test_what_would_start_pods_anew_ends_before_them_and_what_they_report_to_after() -> None:
     processes = [Process(number, each.argv) for number, each in enumerate(components(AT))]
-    processes += [Process(90, SHIM), Process(91, SHIM), Process(99, ("bash",))]
-    names = [[component_of(process.argv, AT) for process in stage] for stage in stopping_stages(processes, AT)]
-    assert names[0] == ["kubelet"]
-    assert names[-1] == ["etcd"]
-    assert ["containerd-shim", "containerd-shim"] in names
-    assert names.index(["containerd-shim", "containerd-shim"]) < names.index(["containerd"])
-    assert sum(map(len, names)) == len(processes) - 1
+    processes += [Process(90, SHIM), Process(99, ("bash",))]
+    starters, others = starters_and_others(processes, AT)
+    assert {component_of(each.argv, AT) for each in starters} == {
+        "kubelet",
+        "kube-proxy",
+        "kube-scheduler",
+        "kube-controller-manager",
+    }
+    assert {component_of(each.argv, AT) for each in others} == {
+        "containerd",
+        "containerd-shim",
+        "kube-apiserver",
+        "etcd",
+    }
 
 
 MOUNTS = """\

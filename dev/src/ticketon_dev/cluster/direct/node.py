@@ -87,25 +87,17 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
 
     Safe at any time and twice: it works from what the machine shows.
     """
-    stages = removal.stopping_stages(processes.all_processes(), at)
+    starters, others = removal.starters_and_others(processes.all_processes(), at)
     pods = processes.pids_in(cgroups.folders(at))
     with progress.step("end the pods") as step:
-        for stage in stages:
-            if removal.component_of(stage[0].argv, at) in (
-                "kubelet",
-                "kube-proxy",
-                "kube-scheduler",
-                "kube-controller-manager",
-            ):
-                processes.end(stage, seconds=PROGRAM_END_SECONDS)
+        processes.end(starters, PROGRAM_END_SECONDS)
         step.outcome = f"{processes.end_pods(cgroups.folders(at), POD_END_SECONDS)} processes"
         sockets = runtime.shim_sockets(at)
         runtime.remove_containers(at)
     with progress.step("end the node's programs") as step:
-        rest = removal.stopping_stages(processes.all_processes(), at)
-        for stage in rest:
-            processes.end(stage, seconds=PROGRAM_END_SECONDS)
-        step.outcome = f"{sum(len(stage) for stage in stages)} programs"
+        _, left = removal.starters_and_others(processes.all_processes(), at)
+        processes.end(left, PROGRAM_END_SECONDS)
+        step.outcome = f"{len(starters) + len(others)} programs"
     with progress.step("remove mounts, network, firewall rules, cgroups"):
         for point in removal.mounts_to_remove(Path("/proc/self/mounts").read_text(), [at.runtime, at.state]):
             run(["umount", "--lazy", point])
@@ -116,7 +108,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
         for folder in removal.folders_to_remove(at, volumes=volumes, everything=everything):
             shutil.rmtree(folder, ignore_errors=True)
         step.outcome = "all state" if everything else "volumes too" if volumes else "volumes kept"
-    return bool(stages or pods)
+    return bool(starters or others or pods)
 
 
 def remove_strays(at: Layout, sockets: list[Path]) -> None:

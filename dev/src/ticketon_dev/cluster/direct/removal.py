@@ -11,17 +11,9 @@ from pathlib import Path
 
 from ticketon_dev.cluster.direct.layout import Layout
 
-# In the order of stopping: first those that would start things anew, last those that the others report to.
-STOPPING_ORDER = (
-    "kubelet",
-    "kube-proxy",
-    "kube-scheduler",
-    "kube-controller-manager",
-    "containerd-shim",
-    "containerd",
-    "kube-apiserver",
-    "etcd",
-)
+# They would start things anew, and so end before the pods; the others are what these and the pods report to.
+STARTERS = frozenset({"kubelet", "kube-controller-manager", "kube-proxy", "kube-scheduler"})
+OTHERS = frozenset({"containerd", "containerd-shim", "etcd", "kube-apiserver"})
 
 
 @dataclass(frozen=True)
@@ -43,21 +35,17 @@ def component_of(argv: Sequence[str], at: Layout) -> str | None:
     name = Path(argv[0]).name
     if name.startswith("containerd-shim"):
         name = "containerd-shim"
-    if name not in STOPPING_ORDER:
+    if name not in STARTERS | OTHERS:
         return None
     ours = (f"{at.state}/", f"{at.runtime}/")
     mentions = any(place in word for word in argv[1:] for place in ours)
     return name if mentions else None
 
 
-def stopping_stages(processes: Iterable[Process], at: Layout) -> list[list[Process]]:
-    """Group our processes by the moment at which they are to be stopped."""
-    stages: dict[str, list[Process]] = {name: [] for name in STOPPING_ORDER}
-    for process in processes:
-        name = component_of(process.argv, at)
-        if name is not None:
-            stages[name].append(process)
-    return [stage for stage in stages.values() if stage]
+def starters_and_others(processes: Iterable[Process], at: Layout) -> tuple[list[Process], list[Process]]:
+    """Pick our processes: those to end before the pods, and those to end after them."""
+    named = [(process, component_of(process.argv, at)) for process in processes]
+    return [each for each, name in named if name in STARTERS], [each for each, name in named if name in OTHERS]
 
 
 def mounts_to_remove(mounts: str, folders: Sequence[Path]) -> list[str]:
