@@ -103,7 +103,8 @@ def test_an_expired_token_is_refused_from_its_last_second_on() -> None:
 
 def test_signed_claims_that_make_no_sense_are_refused() -> None:
     """Signed by us, yet by another version: fields that are unknown, missing or out of range."""
-    for claims in ({"u": "kim", "n": 0}, {"u": "kim"}, {"u": "kim", "n": 1, "admin": True}, [], "kim"):
+    nonsense: tuple[object, ...] = ({"u": "kim", "n": 0}, {"u": "kim"}, {"u": "kim", "n": 1, "admin": True}, [], "kim")
+    for claims in nonsense:
         with pytest.raises(TokenError):
             signer().verify(_signed_by_hand(claims), Place, now=NOW)
 
