@@ -1,11 +1,16 @@
 """The cgroups below which all pods are: the only module that writes below /sys/fs/cgroup."""
 
+import errno
+import os
+import time
 from pathlib import Path
 
 from ticketon_dev.cluster.direct.layout import Layout
 
 ROOT = Path("/sys/fs/cgroup")
 NEEDED = ("cpu", "cpuset", "hugetlb", "io", "memory", "pids")  # what the kubelet looks for below its root
+EMPTY_SECONDS = 5.0
+POLL_SECONDS = 0.1
 
 
 def folders(at: Layout) -> list[Path]:
@@ -31,13 +36,22 @@ def ensure(at: Layout) -> None:
 
 
 def remove(at: Layout) -> None:
-    """Remove the cgroups, innermost first; those of pods are empty by now."""
-    for folder in folders(at):
-        inner = sorted(
-            (path for path in folder.glob("**/") if path.is_dir()), key=lambda path: len(path.parts), reverse=True
-        )
-        for path in inner:
-            try:
-                path.rmdir()
-            except FileNotFoundError:
-                continue
+    """Remove the cgroups, innermost first; their processes are gone, but an ended one may be counted for a moment."""
+    deadline = time.monotonic() + EMPTY_SECONDS
+    for top in folders(at):
+        for folder, _, _ in os.walk(top, topdown=False):
+            _remove_when_empty(Path(folder), deadline)
+
+
+def _remove_when_empty(folder: Path, deadline: float) -> None:
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as busy:
+            if busy.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return

@@ -132,12 +132,12 @@ def end_pods(cgroup_folders: Iterable[Path], seconds: float) -> int:
 
 
 def pids_in(cgroup_folders: Iterable[Path]) -> set[int]:
-    """Return the processes of the cgroups and of all below them."""
+    """Return the processes of the cgroups and of all below them, which may come and go while we look."""
     found: set[int] = set()
-    for folder in cgroup_folders:
-        for file in folder.glob("**/cgroup.procs"):
+    for top in cgroup_folders:
+        for folder, _, _ in os.walk(top):  # passes over what is gone, as Path.glob does not
             try:
-                found.update(int(text) for text in file.read_text().split())
-            except OSError:  # the cgroup went while we looked
+                found.update(int(text) for text in (Path(folder) / "cgroup.procs").read_text().split())
+            except OSError:
                 continue
     return found
