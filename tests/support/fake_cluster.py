@@ -74,8 +74,12 @@ class FakeCluster:
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
         await self.merge(kind, namespace, name, {"spec": {"replicas": replicas}}, subresource="scale")
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        self.remove(kind, namespace, name)
+    async def delete(self, kind: Kind, namespace: str, name: str, *, pods_first: bool = False) -> None:
+        if pods_first and (obj := self.objects.get((kind.kind, namespace, name))):
+            # Until its pods are gone, which is the test's to say.
+            self.put(kind, {**obj, "metadata": {**obj["metadata"], "deletionTimestamp": "2026-03-20T11:00:00Z"}})
+        else:
+            self.remove(kind, namespace, name)
 
     # What people and controllers do.
 

@@ -144,10 +144,14 @@ class Cluster:
         """Set the replicas through the scale subresource."""
         await self.merge(kind, namespace, name, {"spec": {"replicas": replicas}}, subresource="scale")
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete, and in the background what it owns. Nothing happens where it is gone already."""
+    async def delete(self, kind: Kind, namespace: str, name: str, *, pods_first: bool = False) -> None:
+        """Delete, and in the background what it owns; with ``pods_first``, that goes before the object itself.
+
+        Nothing happens where it is gone already.
+        """
+        policy = "Foreground" if pods_first else "Background"
         try:
-            await self._request(kind, "delete", namespace=namespace, name=name, propagation_policy="Background")
+            await self._request(kind, "delete", namespace=namespace, name=name, propagation_policy=policy)
         except _NotFoundError:
             return
 

@@ -60,6 +60,20 @@ class InventoryStep:
                 return await self._ended(tracked, candidate, job_name, result, in_force)
         return await self._failed(tracked, job_name, pods, in_force, state)
 
+    async def make_way(self, tracked: Tracked, job_name: str) -> bool:
+        """End Jobs of other inventories; False while one still runs.
+
+        One at a time: an older inventory that is applied last would be in force unnoticed. Raises ClusterError.
+        """
+        running = [
+            name
+            for kind, name in self._observed.keys(tracked.ref)
+            if kind is JOB and name != job_name and job_state(self._observed.get(tracked.ref, JOB, name)) == "running"
+        ]
+        for name in running:
+            await self._cluster.delete(JOB, tracked.ref.namespace, name, pods_first=True)
+        return not running
+
     async def _ended(
         self, tracked: Tracked, candidate: EventConfig, job: str, result: _Result, in_force: InventoryStatus | None
     ) -> Ledger:

@@ -22,7 +22,7 @@ from ticketon_operator.desired.ledger import job_name
 from ticketon_operator.errors import ConnectionsError, OperatorError
 from ticketon_operator.facts import LedgerResult, Outcome
 from ticketon_operator.inventory import InventoryStep
-from ticketon_operator.kinds import DEPLOYMENT, TICKET_EVENT, Kind
+from ticketon_operator.kinds import DEPLOYMENT, JOB, TICKET_EVENT, Kind
 from ticketon_operator.observed import Observed
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.reporting import Reporter
@@ -110,10 +110,14 @@ class Reconciler:
         event = tracked.event
         self._topic_watch.look(tracked, stores)
         inputs = self._inputs(tracked, root, stores)
-        tracked.ledger = await self._inventory.look(tracked, inputs.candidate, job_name(event, inputs))
+        job = job_name(event, inputs)
+        way_is_clear = await self._inventory.make_way(tracked, job)
+        tracked.ledger = await self._inventory.look(tracked, inputs.candidate, job)
         inputs = self._inputs(tracked, root, stores)  # what the ledger just took is in force now
         tracked.config = inputs.config
         manifests = desired_objects(event, inputs)
+        if not way_is_clear:
+            manifests = [manifest for manifest in manifests if Kind.of(manifest) is not JOB]
 
         async def on_created(kind: Kind, name: str) -> None:
             if kind is DEPLOYMENT and name == tracked.ref.queue:
@@ -123,7 +127,7 @@ class Reconciler:
         tracked.applied = await self._applier.apply_all(tracked, manifests, on_created)
         if first and tracked.applied.done:
             await self._recorder.normal(event, "Created", f"{len(manifests)} objects are in place or on their way")
-        if tracked.applied.done:
+        if tracked.applied.done and way_is_clear:
             await self._applier.prune(tracked, manifests)
         await self._reporter.report(tracked)
         if not tracked.applied.done or tracked.ledger.result in (LedgerResult.PENDING, LedgerResult.FAILED):

@@ -75,6 +75,8 @@ async def test_the_job_migrates_applies_and_leaves_its_result(
     result = json.loads(log.read_text())
     assert (result["result"], result["capacity"]) == ("refused", 70)
     assert "R-5-10" in result["reason"]
+    assert result["currency"] == "KRW"
+    assert [(zone["name"], zone.get("rows", 0)) for zone in result["zones"]] == [("R", 5), ("GA", 0)]
 
 
 async def test_the_job_fails_for_a_retry_when_postgres_is_away(event: EventRef, tmp_path: Path) -> None:

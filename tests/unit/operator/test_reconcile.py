@@ -255,6 +255,28 @@ async def test_servers_run_on_a_new_inventory_once_the_ledger_has_taken_it(opera
     assert operator.zones_in_force() == [99000]
 
 
+async def test_one_ledger_job_runs_at_a_time(operator: Operator) -> None:
+    await operator.reconcile()
+    first = operator.job
+    operator.change(zones=[{"name": "R", "price": 99000, "rows": 2, "seatsPerRow": 5}])
+    await operator.reconcile()
+    assert operator.cluster.names(kinds.JOB) == [first], "the new one waits until the pods of the old one are gone"
+    assert operator.cluster.the(kinds.JOB, first)["metadata"]["deletionTimestamp"]
+    operator.cluster.remove(kinds.JOB, "shows", first)
+    await operator.reconcile()
+    assert operator.cluster.names(kinds.JOB) != [first]
+
+
+async def test_an_event_applied_again_runs_on_the_retained_inventory_when_another_is_refused(
+    operator: Operator,
+) -> None:
+    await operator.reconcile()
+    kept = {"name": "R", "price": 88000, "rows": 9, "seats_per_row": 9}
+    operator.end_job({"result": "refused", "reason": "seats are sold", "currency": "KRW", "zones": [kept]})
+    await operator.reconcile()
+    assert operator.zones_in_force() == [88000]
+
+
 async def test_a_refused_inventory_leaves_the_last_good_one_in_force(
     operator: Operator, answering: Callable[[], None]
 ) -> None:

@@ -19,11 +19,17 @@ from ticketon_ledger.errors import InventoryRefused, LedgerError
 from ticketon_ledger.ledger import Ledger
 from ticketon_ledger.migrate import migrate
 
+#: What a kubelet keeps of a termination message, in bytes; JSON is ASCII here.
+_MAX_TERMINATION_MESSAGE = 4096
+
 _USAGE = "usage: python -m ticketon_ledger migrate | apply | audit [options of `ticketon audit`]"
 
 
 def _tell(result: dict[str, object], environ: Mapping[str, str]) -> None:
-    text = json.dumps(result)
+    text = json.dumps(result, separators=(",", ":"))
+    if len(text) > _MAX_TERMINATION_MESSAGE:
+        # The inventory in force is for whoever has lost it; cut short, nothing of the result could be read.
+        text = json.dumps({key: value for key, value in result.items() if key != "zones"})
     sys.stdout.write(text + "\n")
     log = Path(environ.get("TICKETON_TERMINATION_LOG", "/dev/termination-log"))
     if log.exists():
@@ -41,8 +47,14 @@ async def _apply(config: EventConfig, dsn: str) -> dict[str, object]:
         try:
             capacity = await ledger.apply_inventory(config)
         except InventoryRefused as refusal:
-            counts = await ledger.zone_counts(str(config.ref))
-            return {"result": "refused", "reason": refusal.reason, "capacity": sum(zone.capacity for zone in counts)}
+            currency, zones = await ledger.inventory_in_force(str(config.ref))
+            return {
+                "result": "refused",
+                "reason": refusal.reason,
+                "capacity": sum(zone.size for zone in zones),
+                "currency": currency,
+                "zones": [zone.model_dump(exclude_defaults=True) for zone in zones],
+            }
     return {"result": "applied", "reason": "", "capacity": capacity}
 
 

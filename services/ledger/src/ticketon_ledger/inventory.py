@@ -17,6 +17,7 @@ from ticketon_ledger.seats import LAPSED
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('inventory ' || $1, 0))"
 _CURRENT = "SELECT generation, currency, capacity FROM inventory WHERE event = $1"
+_ZONES = "SELECT name, price, rows, seats_per_row, capacity FROM zone WHERE event = $1 ORDER BY position"
 _SEATS = "SELECT id, zone FROM seat WHERE event = $1"
 _ANY_MONEY = """
 SELECT EXISTS (SELECT FROM seat WHERE event = $1 AND state IN ('held', 'paying', 'sold'))
@@ -78,6 +79,13 @@ def _place(position: int, seats_per_row: int) -> tuple[int, int]:
 async def apply(database: Database, config: EventConfig) -> int:
     """Return the capacity now in force; raises InventoryRefused with a reason fit for a condition."""
     return await database.in_transaction(functools.partial(_apply, config))
+
+
+async def in_force(database: Database, event: str) -> tuple[str, list[Zone]]:
+    """Return currency and zones as they were last applied; an empty currency before that."""
+    current = await database.fetchrow(_CURRENT, event)
+    zones = await database.fetch(_ZONES, event)
+    return (current["currency"] if current else ""), [Zone.model_validate(dict(row)) for row in zones]
 
 
 async def _apply(config: EventConfig, transaction: Transaction) -> int:

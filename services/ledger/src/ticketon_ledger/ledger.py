@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from ticketon_contract.config import EventConfig
+from ticketon_contract.config import EventConfig, Zone
 from ticketon_ledger import holds, inventory, line, orders, seats
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import Ceilings, Hold, Order, SeatMap, Ticket, ZoneCounts
@@ -52,6 +52,10 @@ class Ledger:
     async def apply_inventory(self, config: EventConfig) -> int:
         """Make the seats what the configuration says; returns the capacity. Raises InventoryRefused."""
         return await inventory.apply(self.database, config)
+
+    async def inventory_in_force(self, event: str) -> tuple[str, list[Zone]]:
+        """Currency and zones as they were last applied; an empty currency and none before that."""
+        return await inventory.in_force(self.database, event)
 
     # Holds
 
