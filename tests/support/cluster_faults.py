@@ -75,9 +75,11 @@ class Faults:
         Afterwards it is back on its volume and Ready.
         """
         pod = self._cluster.there("Pod", f"{store}-0", STORES_NAMESPACE)
-        self._cluster.scale("StatefulSet", store, STORES_NAMESPACE, 0)
         try:
-            self.lose(pod)
+            # In this order: a pod that is scaled away is told so, and ends in good order.
+            self.kill(pod)
+            self._cluster.scale("StatefulSet", store, STORES_NAMESPACE, 0)
+            self._cluster.delete("Pod", pod["metadata"]["name"], STORES_NAMESPACE, grace_seconds=0)
             yield
         finally:
             self.bring_back(store)

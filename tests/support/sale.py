@@ -29,9 +29,10 @@ STALLS: Object = {"name": "R", "price": 150_000, "rows": 4, "seatsPerRow": 10}
 STANDING: Object = {"name": "GA", "price": 90_000, "capacity": 20}
 #: Many sales fit on a small node.
 LITTLE: Object = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "384Mi"}}
-PER_MINUTE = 600
+#: Five a second: the line lasts for about ten seconds, long enough for a fault to strike in its middle.
+PER_MINUTE = 300
 
-#: A warm apply takes about 10 s on a quiet machine; one test holds the operator to its 30 s, the others only need a sale.
+#: A warm apply takes about 10 s on a quiet machine. One test holds the operator to 30 s, the others only need a sale.
 READY_SECONDS = 90.0
 #: Looks at the API server need no finer grain, and a busy machine thanks for it.
 LOOK_SECONDS = 0.2

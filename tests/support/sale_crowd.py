@@ -35,27 +35,28 @@ class CrowdAtWork:
         self.figures = Figures()
         self._result: CrowdResult | None = None
         self._failure: BaseException | None = None
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[CrowdResult] | None = None
+        self._go_home: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            self._task = self._loop.create_task(run_crowd(self.plan, self.figures))
-            self._result = self._loop.run_until_complete(self._task)
+            self._result = asyncio.run(self._day())
         except BaseException as failure:  # noqa: BLE001  (it is raised again where the result is asked for)
             self._failure = failure
-        finally:
-            self._loop.close()
+
+    async def _day(self) -> CrowdResult:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._go_home = lambda: loop.call_soon_threadsafe(task.cancel)
+        return await run_crowd(self.plan, self.figures)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._thread.is_alive() and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        if self._thread.is_alive():
+            self._go_home()
         self._thread.join(timeout=30)
 
     def wait_for(self, moment: Callable[[Figures], bool], within_seconds: float = 30.0) -> Self:
@@ -77,7 +78,7 @@ class CrowdAtWork:
 def crowd(
     sale: Sale,
     *,
-    buyers: int = 100,
+    buyers: int = 60,
     seed: int = 1,
     mix: Mix = DETERMINED,
     arrival_seconds: float = 8.0,
