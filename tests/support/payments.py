@@ -80,7 +80,7 @@ class LocalServer:
 
 
 class ServerProcess:
-    """A payment server as ``python -m ticketon_payments``. Its log is beside its files, for whoever looks into a failure."""
+    """A payment server as ``python -m ticketon_payments``; its log is beside its files, for a look into failures."""
 
     def __init__(self, folder: Path, config: EventConfig, environment: dict[str, str]) -> None:
         files, self.signer = _files(folder, config)
@@ -216,14 +216,14 @@ class Sale:
     def event(self) -> str:
         return str(self.config.ref)
 
-    def _place(self, settle_seconds: float) -> tuple[Path, dict[str, str]]:
-        ordinal = len(self.servers)
+    def _place(self, settle_seconds: float, ordinal: int | None = None) -> tuple[Path, dict[str, str]]:
+        ordinal = len(self.servers) if ordinal is None else ordinal
         own = {"TICKETON_POD_NAME": f"gala-payments-{ordinal}", "TICKETON_SETTLE_SECONDS": str(settle_seconds)}
-        return self.folder / str(ordinal), self.stores | own
+        return self.folder / str(len(self.servers)), self.stores | own
 
-    async def serve(self, *, settle_seconds: float = 900) -> LocalServer:
+    async def serve(self, *, settle_seconds: float = 900, ordinal: int | None = None) -> LocalServer:
         """Run one more payment server in this process."""
-        folder, environment = self._place(settle_seconds)
+        folder, environment = self._place(settle_seconds, ordinal)
         server = await self.stack.enter_async_context(LocalServer.running(folder, self.config, environment))
         self.servers.append(server)
         return server

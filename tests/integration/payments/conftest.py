@@ -52,11 +52,12 @@ async def make_sale(
     tmp_path: Path,
 ) -> AsyncIterator[MakeSale]:
     """Make the sale of this test; keyword arguments are those of ``configuration``."""
-    await make_topics({event.payments_topic: 4, event.dead_letter_topic: 1, event.orders_topic: 1})
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(**settings: object) -> Sale:
             config = configuration(event, provider_url=provider.url, **settings)  # type: ignore[arg-type]
+            partitions = {event.payments_topic: config.payments.partitions}
+            await make_topics({**partitions, event.dead_letter_topic: 1, event.orders_topic: 1})
             ledger = await stack.enter_async_context(hall(database_url, config))
             return Sale(config, ledger, provider, stores, tmp_path / "servers", stack)
 

@@ -70,5 +70,5 @@ def test_when_a_payments_time_is_over(state: PaymentState, age_seconds: float, e
 
 @given(partitions=st.integers(1, 64), servers=st.integers(1, 16))
 def test_every_partition_has_exactly_one_owner(partitions: int, servers: int) -> None:
-    shares = [owned(partitions, servers=servers, ordinal=ordinal) for ordinal in range(servers)]
+    shares = [owned(range(partitions), servers=servers, ordinal=ordinal) for ordinal in range(servers)]
     assert sorted(partition for share in shares for partition in share) == list(range(partitions))

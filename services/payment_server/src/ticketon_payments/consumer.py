@@ -7,7 +7,7 @@ Nothing depends on it: commands come twice, late, in any order and at two server
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from pydantic import ValidationError
 
@@ -27,13 +27,14 @@ log = logging.getLogger(__name__)
 IN_FLIGHT_PER_PARTITION = 256
 _FETCH_SECONDS = 0.2
 _COMMIT_SECONDS = 1.0
+_LOOK_SECONDS = 10.0
 #: A server that is told to end gives payments in flight this long; the rest is taken up by lease.
 _FINISH_SECONDS = 5.0
 
 
-def owned(partitions: int, *, servers: int, ordinal: int) -> set[int]:
-    """The partitions of one server."""
-    return {partition for partition in range(partitions) if partition % servers == ordinal}
+def owned(partitions: Collection[int], *, servers: int, ordinal: int) -> set[int]:
+    """Those of a topic's partitions that one server reads."""
+    return {partition for partition in partitions if partition % servers == ordinal}
 
 
 class Consumer:
@@ -83,10 +84,14 @@ class Consumer:
         self.partitions = set()
         self._marks, self._committed = {}, {}
         loop = asyncio.get_running_loop()
-        commit_at = loop.time()
+        commit_at = look_at = loop.time()
+        topic: set[int] = set()
         try:
             while True:
-                self._assign(feed)
+                if loop.time() >= look_at:
+                    topic = await feed.partitions()
+                    look_at = loop.time() + (_LOOK_SECONDS if topic else RETRY_SECONDS)
+                self._assign(feed, topic)
                 open_ones = [p for p in self.partitions if len(self._mark(p)) < IN_FLIGHT_PER_PARTITION]
                 if open_ones:
                     room = min(IN_FLIGHT_PER_PARTITION - len(self._mark(p)) for p in open_ones)
@@ -100,9 +105,9 @@ class Consumer:
             await self._finish_tasks()
             await self._commit(feed)
 
-    def _assign(self, feed: Feed) -> None:
-        shape = self._config().payments
-        mine = owned(shape.partitions, servers=shape.servers, ordinal=self._ordinal)
+    def _assign(self, feed: Feed, topic: Collection[int]) -> None:
+        """Go by the partitions the topic has: it may not be there yet, or have grown ahead of the configuration."""
+        mine = owned(topic, servers=self._config().payments.servers, ordinal=self._ordinal)
         if mine != self.partitions:
             log.info("partitions", extra={"partitions": sorted(mine)})
             feed.assign(mine)

@@ -186,6 +186,14 @@ class Feed:
             raise KafkaUnavailable(str(error)) from error
         return {place.partition: offset for place, offset in ends.items()}
 
+    async def committed(self, partitions: Collection[int]) -> dict[int, int]:
+        """Partition -> the offset its group will go on from, 0 where it never was; raises KafkaUnavailable."""
+        places = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            return {place.partition: await self._consumer.committed(place) or 0 for place in places}
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailable(str(error)) from error
+
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """Remember that everything below these offsets is done; raises KafkaUnavailable."""
         try:
