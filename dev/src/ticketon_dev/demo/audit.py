@@ -1,7 +1,9 @@
-"""``ticketon audit`` on a cluster's records: through a tunnel to Postgres and to the provider's books."""
+"""``ticketon audit`` on a cluster's records: through tunnels to Postgres and to the provider's books."""
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from ticketon_contract.names import EventRef
 from ticketon_dev.demo.install import STORES_NAMESPACE, Lab
@@ -12,16 +14,23 @@ AUDIT_SECONDS = 60.0
 POSTGRES_PORT, PROVIDER_PORT = 5432, 8090
 
 
+@asynccontextmanager
+async def postgres(lab: Lab) -> AsyncIterator[str]:
+    """Forward a local port to the developers' Postgres; gives its URL."""
+    async with forwarded(lab.command, STORES_NAMESPACE, "svc/postgres", POSTGRES_PORT) as port:
+        yield f"postgresql://ticketon:ticketon-dev@127.0.0.1:{port}/ticketon"
+
+
 async def audit(lab: Lab, event: EventRef) -> Audit:
     """Run the command as a person would, with ports of 127.0.0.1 in place of the cluster's names."""
     async with (
-        forwarded(lab.command, STORES_NAMESPACE, "svc/postgres", POSTGRES_PORT) as postgres,
+        postgres(lab) as url,
         forwarded(lab.command, event.namespace, "svc/provider", PROVIDER_PORT) as provider,
     ):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "ticketon_cli", "audit", "--event", str(event), "--books", f"http://127.0.0.1:{provider}"),
-            env={"TICKETON_POSTGRES_URL": f"postgresql://ticketon:ticketon-dev@127.0.0.1:{postgres}/ticketon"},
+            env={"TICKETON_POSTGRES_URL": url},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

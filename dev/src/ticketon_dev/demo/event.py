@@ -1,7 +1,7 @@
 """The TicketEvent of one demo: the sample of manifests/samples, with an evening's times put into minutes. Pure.
 
 Every run sells a show of its own (``spring-gala``, ``spring-gala-2``, …): what was sold before stays sold in the
-records, and is nobody's seat tonight.
+records, and is nobody's seat tonight. ``records.first_unused_run`` says which run it is.
 """
 
 import copy

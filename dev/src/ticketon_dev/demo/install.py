@@ -22,8 +22,6 @@ RELEASE = "ticketon"
 INSTALL_SECONDS = 180
 #: How long a TicketEvent takes to go: payments in flight are settled first.
 DELETE_SECONDS = 120
-#: Counts the runs of the demo in a cluster, on the namespace of its shows.
-RUNS_ANNOTATION = "ticketon.dev/demo-runs"
 STORES_NAMESPACE = "data"
 
 
@@ -86,14 +84,6 @@ def install_provider(lab: Lab, namespace: str) -> None:
     documents = manifests.with_images(manifests.read(lab.at.manifests / "provider.yaml"), lab.images)
     lab.kubectl.apply([{**one, "metadata": {**one["metadata"], "namespace": namespace}} for one in documents])
     lab.kubectl.wait_for_rollout(namespace, "deployment", "provider", 60)
-
-
-def count_run(lab: Lab, namespace: str) -> int:
-    """Return the number of the run that begins, counting from 1 in this cluster."""
-    annotations = lab.kubectl.get("namespace", namespace)["metadata"].get("annotations", {})
-    number = int(annotations.get(RUNS_ANNOTATION, "0")) + 1
-    lab.kubectl("annotate", "namespace", namespace, f"{RUNS_ANNOTATION}={number}", "--overwrite")
-    return number
 
 
 def events_like(lab: Lab, namespace: str, name: str) -> list[str]:

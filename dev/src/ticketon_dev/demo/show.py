@@ -18,6 +18,7 @@ from ticketon_dev.demo.audit import audit
 from ticketon_dev.demo.cluster_api import ClusterApi, UnreadableError, open_api
 from ticketon_dev.demo.event import Sale, for_run, sale_of
 from ticketon_dev.demo.install import Lab
+from ticketon_dev.demo.records import first_unused_run
 from ticketon_dev.demo.report import Findings, broken, render
 from ticketon_dev.demo.table import LiveTable
 from ticketon_dev.demo.watch import Watcher
@@ -55,7 +56,7 @@ async def demo(lab: Lab, wishes: Wishes, progress: Progress) -> list[str]:
         with progress.step(f"take down {', '.join(former)}; what it sold stays in the records"):
             await asyncio.to_thread(install.delete_events, lab, namespace, former)
     async with open_api(lab.command) as api:
-        sale = await _apply(lab, api, sample, install.count_run(lab, namespace), progress)
+        sale = await _apply(lab, api, sample, await first_unused_run(lab, install.ref_of(sample)), progress)
         findings = await _sell(lab, api, sale, wishes, progress)
     folder = lab.at.build / "demo"
     lines = render(findings)
