@@ -56,6 +56,12 @@ def test_each_thing_that_is_missing_is_one_line_that_says_what_to_do(
     assert "\n" not in found[0]
 
 
+def test_a_state_too_deep_for_its_sockets_is_refused_with_the_variable_that_moves_it() -> None:
+    (complaint,) = lacks(GOOD, must_build=True, state=Path("/home") / ("d" * 90))
+    assert "too long" in complaint
+    assert "XDG_STATE_HOME" in complaint
+
+
 def test_another_system_is_told_nothing_else() -> None:
     assert len(complaints(system="Darwin", is_root=False, go_version=None)) == 1
 

@@ -12,6 +12,8 @@ GIBIBYTE = 1 << 30
 DISK_FOR_BUILDS = 12 * GIBIBYTE  # Go's build cache (6), its module cache (4), binaries and images
 DISK_FOR_RUNNING = 2 * GIBIBYTE
 MEMORY_FOR_RUNNING = 3 * GIBIBYTE
+# A socket's path has 107 bytes, and the kubelet puts the longest of them this far below the state.
+LONGEST_STATE = 107 - len("/cluster/kubelet/pod-resources/4294967295")
 
 # Program -> the Debian package that brings it.
 IMAGE_PROGRAMS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
@@ -67,6 +69,11 @@ def lacks(machine: Machine, *, must_build: bool, state: Path) -> list[str]:
         found.append(
             f"Kubernetes is built from source here and needs Go {wanted} or later; this machine has {has}: "
             "install it as go.dev/doc/install says"
+        )
+    if len(bytes(state)) > LONGEST_STATE:
+        found.append(
+            f"the path {state} is too long for the sockets below it ({LONGEST_STATE} bytes at most): "
+            "set XDG_STATE_HOME to a shorter one"
         )
     needed_disk = DISK_FOR_BUILDS if must_build else DISK_FOR_RUNNING
     if machine.free_disk < needed_disk:
