@@ -4,13 +4,16 @@ The programs are stand-ins on PATH that write down how they were called: no cont
 real ones would be told.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ticketon_dev.cluster.choice import Engine
 from ticketon_dev.cluster.context import ContextProvider
 from ticketon_dev.cluster.kind import KindProvider
+from ticketon_dev.cluster.kubectl import Kubectl
 from ticketon_dev.cluster.providers import Wishes
 from ticketon_dev.errors import SetupError
 from ticketon_dev.images.engines import BuildJob, Buildx
@@ -32,6 +35,7 @@ case "$*" in
 esac""",
     "kubectl": f"""
 case "$*" in
+  *"get ingressclasses"*) cat "$FOLDER/classes" ;;
   *"config view"*nowhere*) echo 'error: context "nowhere" does not exist' >&2; exit 1 ;;
   *"config view"*) echo 'apiVersion: v1' ;;
   *"get node"*) echo '{READY}' ;;
@@ -136,3 +140,21 @@ def test_images_for_a_cluster_elsewhere_are_pushed_and_known_by_the_registrys_na
         "tag localhost/ticketon/operator:abc registry.example/ticketon/operator:abc",
         "push --quiet registry.example/ticketon/operator:abc",
     ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "brings"),
+    [
+        ([], True),
+        ([{"name": "nginx", "labels": {"app.kubernetes.io/managed-by": "ticketon-dev"}}], True),
+        ([{"name": "nginx", "labels": {"helm.sh/chart": "ingress-nginx-4.12"}}], False),
+        ([{"name": "nginx"}], False),
+        ([{"name": "traefik"}], True),
+    ],
+)
+def test_an_ingress_controller_of_a_clusters_own_is_left_alone(
+    calls: Path, at: Locations, classes: list[dict[str, Any]], *, brings: bool
+) -> None:
+    (calls.parent / "classes").write_text(json.dumps({"items": [{"metadata": each} for each in classes]}))
+    kubectl = Kubectl(calls.parent / "kubectl", at.state / "context.kubeconfig")
+    assert ContextProvider(at, "staging").brings_ingress(kubectl) is brings

@@ -20,16 +20,19 @@ def definitions(folder: Path, gateway_api: Path, certificate: ServerCertificate)
     ]
 
 
-def workloads(folder: Path, images: Mapping[str, str], *, metrics: bool) -> list[Document]:
-    """Return the ingress controller, the stores and, when they are asked for, metrics; `images` by name."""
-    names = ["ingress", *(name for _, name in STORES), *(["metrics-server"] if metrics else [])]
+def workloads(folder: Path, images: Mapping[str, str], *, ingress: bool, metrics: bool) -> list[Document]:
+    """Return the stores and, as they are asked for, the ingress controller and metrics; `images` by name."""
+    names = [name for _, name in STORES]
+    names += ["ingress"] if ingress else []
+    names += ["metrics-server"] if metrics else []
     return manifests.with_images(manifests.read(*(folder / f"{name}.yaml" for name in names)), images)
 
 
-def wait_until_ready(kubectl: Kubectl, progress: Progress, *, name_server: bool, metrics: bool) -> None:
+def wait_until_ready(kubectl: Kubectl, progress: Progress, *, name_server: bool, ingress: bool, metrics: bool) -> None:
     """Wait for everything that was applied; they start side by side."""
     awaited = [("kube-system", "deployment", "coredns")] if name_server else []
-    awaited += [("ingress", "deployment", "traefik"), *(("data", kind, name) for kind, name in STORES)]
+    awaited += [("ingress", "deployment", "traefik")] if ingress else []
+    awaited += [("data", kind, name) for kind, name in STORES]
     awaited += [("kube-system", "deployment", "metrics-server")] if metrics else []
     with progress.step("pods Ready") as step:
         for namespace, kind, name in awaited:

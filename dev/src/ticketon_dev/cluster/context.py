@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ticketon_dev.cluster import kind, machine, manifests
 from ticketon_dev.cluster.choice import Engine as ContainerEngine
-from ticketon_dev.cluster.kubectl import Kubectl, find_kubectl
+from ticketon_dev.cluster.kubectl import FIELD_MANAGER, Kubectl, find_kubectl
 from ticketon_dev.cluster.manifests import Document
 from ticketon_dev.cluster.providers import ClusterProvider, Wishes
 from ticketon_dev.cluster.toolchain import Toolchain
@@ -88,6 +88,11 @@ class ContextProvider(ClusterProvider):
     def helm(self, progress: Progress) -> Path:
         return kind.recent_helm(self._tools, progress)
 
+    def brings_ingress(self, kubectl: Kubectl) -> bool:
+        classes = kubectl.get("ingressclasses")["items"]
+        found = next((each["metadata"] for each in classes if each["metadata"]["name"] == "nginx"), None)
+        return found is None or found.get("labels", {}).get("app.kubernetes.io/managed-by") == FIELD_MANAGER
+
     def extra_manifests(self) -> list[Document]:
         return []
 
@@ -97,7 +102,8 @@ class ContextProvider(ClusterProvider):
             return
         kubectl = Kubectl(find_kubectl(), self._kubeconfig)
         own = self._at.manifests
-        files = [own / f"{name}.yaml" for name in ("ingress", "kafka", "postgres", "redis")]
+        names = ["kafka", "postgres", "redis", *(["ingress"] if self.brings_ingress(kubectl) else [])]
+        files = [own / f"{name}.yaml" for name in names]
         with progress.step(f"delete the ingress controller and the stores from {self._context}") as step:
             kubectl.delete(manifests.read(*files))
             if volumes or everything:

@@ -57,6 +57,10 @@ class ClusterProvider(ABC):
     def helm(self, progress: Progress) -> Path:
         """Return a Helm that is recent enough."""
 
+    def brings_ingress(self, kubectl: Kubectl) -> bool:  # noqa: ARG002  (for those that look)
+        """Say whether the cluster gets our ingress controller, and does not have one of its own."""
+        return True
+
     @abstractmethod
     def extra_manifests(self) -> list[Document]:
         """Return what this provider's cluster needs before anything else."""

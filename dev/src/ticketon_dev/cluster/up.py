@@ -22,11 +22,13 @@ def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progr
     stores = make_and_load(provider, ["stores"], at, progress)
     certificate = tls.ensure(at)
     gateway_api = provider.gateway_api(progress)
+    ingress = provider.brings_ingress(kubectl)
     with progress.step("apply manifests"):
         extra = manifests.with_images(provider.extra_manifests(), images)
         kubectl.apply([*extra, *contents.definitions(at.manifests, gateway_api, certificate)])
-        kubectl.apply_when_served(contents.workloads(at.manifests, {**images, **stores}, metrics=wishes.metrics))
-    contents.wait_until_ready(kubectl, progress, name_server=provider.bare, metrics=wishes.metrics)
+        known = {**images, **stores}
+        kubectl.apply_when_served(contents.workloads(at.manifests, known, ingress=ingress, metrics=wishes.metrics))
+    contents.wait_until_ready(kubectl, progress, name_server=provider.bare, ingress=ingress, metrics=wishes.metrics)
     for line in farewell(at, progress.elapsed_seconds):
         progress.say(line)
 
