@@ -14,6 +14,7 @@ TYPE_BASE = "https://ticketon.dev/problems/"
 class Problem(Enum):
     """(slug, status, title)."""
 
+    MALFORMED = ("malformed", 400, "This is not a request")
     IDENTITY_REQUIRED = ("identity-required", 401, "Say who you are first")
     TOKEN_INVALID = ("token-invalid", 401, "The token is not valid")
     ORIGIN_FORBIDDEN = ("origin-forbidden", 403, "Requests from this origin are not accepted")

@@ -5,25 +5,31 @@ that would end such a connection. A head that arrives whole but is too large is 
 """
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ticketon_contract.problems import Problem
+from ticketon_contract.problems import Problem, ProblemError
 
 #: Twice what ``guard`` accepts: anything between gets guard's full answer.
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
 LINGER_SECONDS = 0.5
 
-_BODY = (
-    f'{{"type":"{Problem.HEADERS_TOO_LARGE.type}","title":"{Problem.HEADERS_TOO_LARGE.title}",'
-    f'"status":431,"detail":"keep the head under {MAX_HEAD_BYTES // 2} bytes"}}'
-).encode()
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
-    b"connection: close\r\ncontent-length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
+
+def _refusal(status: str, error: ProblemError) -> bytes:
+    """Return a whole answer, for a request that is not far enough to be given to an application."""
+    body = json.dumps(error.document())
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+_TOO_LARGE = _refusal(
+    "431 Request Header Fields Too Large",
+    ProblemError(Problem.HEADERS_TOO_LARGE, f"keep the head under {MAX_HEAD_BYTES // 2} bytes"),
 )
+_MALFORMED = _refusal("400 Bad Request", ProblemError(Problem.MALFORMED, "what arrived is not HTTP/1.1"))
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -68,6 +74,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._disarm()
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP like everything else: with a document."""
+        self.logger.debug(msg)
+        self.transport.write(_MALFORMED)
+        self.transport.close()
 
     def _disarm(self) -> None:
         if self._deadline is not None:
