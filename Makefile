@@ -69,10 +69,11 @@ e2e: up images ## on the real cluster, through the real ingress
 
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
-	@echo "==> unit tests"; .venv/bin/pytest -q tests/unit tests/golden
+	@echo "==> unit tests"; .venv/bin/pytest -q tests/unit
 	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
-	@echo "==> integration tests"; .venv/bin/pytest -q tests/integration
-	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
+	@echo "==> rendered files and integration tests"; .venv/bin/pytest -q tests/golden tests/integration
+	@echo "==> end-to-end tests"; .venv/bin/pytest -q tests/e2e
 
 # --- generated files ------------------------------------------------------------------------------------------------
 
