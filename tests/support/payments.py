@@ -210,6 +210,7 @@ class Sale:
     stores: dict[str, str]
     folder: Path
     stack: contextlib.AsyncExitStack
+    prepare: Callable[[], Awaitable[None]]  # topics, schema and seats, where they are not there from the beginning
     servers: list[PaymentServer] = field(default_factory=list)
 
     @property

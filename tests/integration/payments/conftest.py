@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.money import configuration, hall
+from support.money import configuration
 from support.payments import MakeSale, Sale
 from support.provider import ProviderProcess
 
 from ticketon_contract.names import EventRef
 from ticketon_dev.stores import KafkaServer, RedisServer
+from ticketon_ledger import Ledger
+from ticketon_ledger.migrate import migrate
 
 MakeTopics = Callable[[dict[str, int]], Awaitable[None]]
 
@@ -54,12 +56,19 @@ async def make_sale(
     """Make the sale of this test; keyword arguments are those of ``configuration``."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(**settings: object) -> Sale:
+        async def make(*, prepared: bool = True, **settings: object) -> Sale:
             config = configuration(event, provider_url=provider.url, **settings)  # type: ignore[arg-type]
-            partitions = {event.payments_topic: config.payments.partitions}
-            await make_topics({**partitions, event.dead_letter_topic: 1, event.orders_topic: 1})
-            ledger = await stack.enter_async_context(hall(database_url, config))
-            return Sale(config, ledger, provider, stores, tmp_path / "servers", stack)
+            ledger = await stack.enter_async_context(await Ledger.connect(database_url, max_connections=16))
+
+            async def prepare() -> None:
+                partitions = {event.payments_topic: config.payments.partitions}
+                await make_topics({**partitions, event.dead_letter_topic: 1, event.orders_topic: 1})
+                await migrate(database_url)
+                await ledger.apply_inventory(config)
+
+            if prepared:
+                await prepare()
+            return Sale(config, ledger, provider, stores, tmp_path / "servers", stack, prepare)
 
         yield make
 

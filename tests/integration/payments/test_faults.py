@@ -346,3 +346,19 @@ async def test_two_hundred_buyers_on_fifty_seats_pay_for_each_seat_once(sale: Sa
     net = await sale.captured()
     assert {payment for payment, amount in net.items() if amount} == set(paid)
     await audited(sale)
+
+
+async def test_a_server_that_starts_before_its_schema_and_topics_waits_for_them(
+    make_sale: MakeSale, caplog: pytest.LogCaptureFixture
+) -> None:
+    sale = await make_sale(prepared=False)
+    await sale.serve()
+
+    async def told() -> bool:
+        return "the ledger is not migrated yet" in " ".join(str(record.__dict__) for record in caplog.records)
+
+    await eventually_async(told, within_seconds=10)
+    await sale.prepare()
+    ann = await sale.payer("R-1-1")
+    assert (await ann.settled(await ann.accepted(), within_seconds=40))["state"] == "paid"
+    assert not [record for record in caplog.records if record.exc_info]

@@ -54,6 +54,9 @@ def _faults() -> Iterator[None]:
         yield
     except asyncpg.UniqueViolationError as error:
         raise Duplicate(str(error)) from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        # The first start of an installation, or of a version: the ledger Job is not through yet.
+        raise LedgerUnavailable(f"the ledger is not migrated yet: {error}") from error
     except _UNAVAILABLE as error:
         raise LedgerUnavailable(f"Postgres is away: {type(error).__name__}: {error}") from error
 
@@ -77,12 +80,16 @@ class Transaction:
 class Database:
     """A pool of connections that comes back by itself after Postgres does."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, *, acquire_seconds: float) -> None:
         self._pool = pool
+        self._acquire_seconds = acquire_seconds
 
     @classmethod
-    async def connect(cls, dsn: str, *, max_connections: int) -> Self:
-        """Make the pool; no connection is opened before it is needed, so Postgres may be away."""
+    async def connect(cls, dsn: str, *, max_connections: int, acquire_seconds: float = ACQUIRE_SECONDS) -> Self:
+        """Make the pool; no connection is opened before it is needed, so Postgres may be away.
+
+        ``acquire_seconds``: how long a statement waits for a connection that others have.
+        """
         try:
             pool = await asyncpg.create_pool(
                 dsn,
@@ -100,7 +107,7 @@ class Database:
             )
         except (ValueError, *_UNAVAILABLE) as error:
             raise LedgerUnavailable(f"the address of Postgres is of no use: {error}") from error
-        return cls(pool)
+        return cls(pool, acquire_seconds=acquire_seconds)
 
     async def close(self) -> None:
         """Close the connections; those still at work are cut off after COMMAND_SECONDS."""
@@ -142,7 +149,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         with _faults():
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
                 yield connection
 
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Row]:

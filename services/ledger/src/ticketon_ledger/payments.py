@@ -51,10 +51,15 @@ WHERE payment.event = $1 AND payment.hold_id = $2 AND payment.buyer = $3 AND sea
 ORDER BY payment.generation DESC LIMIT 1
 """
 
+# Statements on many payments lock them by id, or skip those that are locked: none waits in a circle.
 _BEGIN = f"""
+WITH mine AS MATERIALIZED (
+    SELECT id FROM payment
+    WHERE event = $1 AND id = ANY($2) AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())
+    ORDER BY id FOR UPDATE
+)
 UPDATE payment SET consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
-WHERE event = $1 AND id = ANY($2) AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())
-RETURNING {_RETURNING}
+FROM mine WHERE payment.id = mine.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _DUE = f"""
 WITH due AS MATERIALIZED (
@@ -75,8 +80,10 @@ UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1
 FROM unproduced WHERE payment.id = unproduced.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _PRODUCED = """
-UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1
-WHERE event = $1 AND id = ANY($2) AND consumed_at IS NULL
+WITH sent AS MATERIALIZED (
+    SELECT id FROM payment WHERE event = $1 AND id = ANY($2) AND consumed_at IS NULL FOR UPDATE SKIP LOCKED
+)
+UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1 FROM sent WHERE payment.id = sent.id
 """
 _UNDER_WAY = """
 SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown

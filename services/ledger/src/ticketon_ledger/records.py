@@ -39,6 +39,16 @@ class PaymentState(StrEnum):
     REFUNDED = "refunded"
 
 
+#: Payments in these states may still come to own their hold: there is at most one a hold.
+UNSETTLED = (
+    PaymentState.ACCEPTED,
+    PaymentState.REQUIRES_ACTION,
+    PaymentState.AUTHORIZED,
+    PaymentState.CAPTURING,
+    PaymentState.UNKNOWN,
+)
+
+
 class Pending(StrEnum):
     """What is to be done next for a payment; kept in its row, so that whoever comes after a crash goes on with it."""
 

@@ -12,15 +12,14 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, Identity, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from ticketon_ledger.records import HoldState, OrderState, PaymentState, Pending, SeatState, TicketState
-
-#: Payments in these states may still come to own their hold: there is at most one a hold.
-UNSETTLED = (
-    PaymentState.ACCEPTED,
-    PaymentState.REQUIRES_ACTION,
-    PaymentState.AUTHORIZED,
-    PaymentState.CAPTURING,
-    PaymentState.UNKNOWN,
+from ticketon_ledger.records import (
+    UNSETTLED,
+    HoldState,
+    OrderState,
+    PaymentState,
+    Pending,
+    SeatState,
+    TicketState,
 )
 
 

@@ -29,6 +29,7 @@ from ticketon_ledger import (
     TicketState,
     payments,
 )
+from ticketon_ledger.records import UNSETTLED
 from ticketon_payments import pacing
 from ticketon_payments.figures import Figures
 from ticketon_payments.kafka import Bus, KafkaUnavailable
@@ -39,6 +40,8 @@ READ_GRACE_SECONDS = 24 * 3600
 #: How long a buyer waits for Kafka's word; the sweepers send what it did not take.
 PRODUCE_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2
+#: Most payments are settled within a second; a page that asks more often than this only costs.
+LOOK_AGAIN_SECONDS = 1
 MAX_KEY_CHARS = 64
 _FORM = "application/x-www-form-urlencoded"
 
@@ -278,7 +281,10 @@ def routes(intake: Intake) -> APIRouter:
     )
     async def look(payment_id: str, token: Bearer, response: Response) -> PaymentView:
         response.headers["Cache-Control"] = "no-store"
-        return await intake.look(payment_id, intake.grant(token, reading=True))
+        view = await intake.look(payment_id, intake.grant(token, reading=True))
+        if view.state in UNSETTLED:
+            response.headers["Retry-After"] = str(LOOK_AGAIN_SECONDS)
+        return view
 
     return router
 

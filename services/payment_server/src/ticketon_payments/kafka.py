@@ -154,7 +154,13 @@ class Feed:
         self._consumer.assign([TopicPartition(self._topic, partition) for partition in sorted(partitions)])
 
     async def partitions(self) -> set[int]:
-        """Those the topic has; raises KafkaUnavailable."""
+        """Those the topic has, none where there is no such topic; raises KafkaUnavailable.
+
+        Kafka is only waited for while none is known: what is assigned is kept up to date in the background.
+        """
+        known = self._consumer.partitions_for_topic(self._topic)
+        if known:
+            return set(known)
         try:
             cluster = await self._consumer._client.fetch_all_metadata()  # noqa: SLF001 - there is no public way to wait
         except (KafkaError, OSError) as error:

@@ -59,8 +59,6 @@ class HttpProvider:
 
     def __init__(self, config: ProviderConfig, *, key: str = "") -> None:
         self._config = config
-        self._two_phase = config.protocol is ProviderProtocol.TWO_PHASE
-        self._things = "authorizations" if self._two_phase else "charges"
         self._client = httpx.AsyncClient(
             base_url=config.url,
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -94,7 +92,7 @@ class HttpProvider:
             "currency": payment.currency,
             "method": {"type": payment.method_type, "token": payment.method_token},
         }
-        status, answer = await self._call("POST", f"/v1/{self._things}", key=payment.id, json=body)
+        status, answer = await self._call("POST", _things(payment), key=payment.id, json=body)
         if status == 0 or not isinstance(answer, dict):
             return Answer(Outcome.NO_ANSWER, reason=_reason(answer))
         if status in {200, 201, 202}:
@@ -105,7 +103,7 @@ class HttpProvider:
 
     async def _ask(self, payment: Payment) -> Answer:
         """How did it end? One payment has one entry, for its key never changes; were there more, the first counts."""
-        status, answer = await self._call("GET", f"/v1/{self._things}", params={"reference": payment.id})
+        status, answer = await self._call("GET", _things(payment), params={"reference": payment.id})
         if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
             return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
         items = [item for item in answer["items"] if isinstance(item, dict)]
@@ -114,7 +112,7 @@ class HttpProvider:
     async def _change(self, payment: Payment, provider_id: str) -> Answer:
         deed = payment.pending
         body = {"amount": payment.amount} if deed is Pending.REFUND else {}
-        path = f"/v1/{self._things}/{provider_id}/{deed}"
+        path = f"{_things(payment)}/{provider_id}/{deed}"
         status, answer = await self._call("POST", path, key=f"{payment.id}:{deed}", json=body)
         if status != 200 or not isinstance(answer, dict):
             return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
@@ -144,6 +142,11 @@ class HttpProvider:
             return 0, "provider_timeout"
         except (httpx.HTTPError, ValueError) as error:
             return 0, f"provider_unreachable: {type(error).__name__}"
+
+
+def _things(payment: Payment) -> str:
+    """Where this payment's entry is: by the protocol under which it began, whatever is configured today."""
+    return "/v1/authorizations" if payment.protocol == ProviderProtocol.TWO_PHASE else "/v1/charges"
 
 
 def _reason(text: object) -> str:

@@ -21,6 +21,7 @@ from ticketon_http.metrics import Measured
 from ticketon_http.origins import CrossOrigin
 from ticketon_http.settings import ServerSettings, SettingsError
 from ticketon_ledger import Ledger, LedgerUnavailable, Payment, payments
+from ticketon_ledger.database import Database
 from ticketon_payments import pacing
 from ticketon_payments.consumer import Consumer
 from ticketon_payments.figures import REQUESTS, Figures
@@ -31,8 +32,11 @@ from ticketon_payments.provider import HttpProvider
 from ticketon_payments.settler import Settler
 from ticketon_payments.sweepers import Sweepers, every
 
-#: Intake, consumer, reconciler and sweepers share them; a Postgres of 100 connections serves several servers.
-_CONNECTIONS = 12
+#: Buyers are answered over connections of their own, however busy the pipeline is; a Postgres of 100 serves several.
+_INTAKE_CONNECTIONS = 5
+_PIPELINE_CONNECTIONS = 8
+#: A payment in flight would rather wait for its turn than be left to its lease.
+_PIPELINE_ACQUIRE_SECONDS = 30.0
 _RECONCILE_SECONDS = 0.25
 _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
@@ -96,7 +100,14 @@ def application(settings: Settings) -> Callable[[Health], AbstractAsyncContextMa
         live = LiveEvent.from_files(settings.server.event_file, settings.server.keys_file)
         async with contextlib.AsyncExitStack() as stack:
             ledger = await stack.enter_async_context(
-                await Ledger.connect(settings.postgres_url, max_connections=_CONNECTIONS)
+                await Ledger.connect(settings.postgres_url, max_connections=_INTAKE_CONNECTIONS)
+            )
+            pipeline = await stack.enter_async_context(
+                await Database.connect(
+                    settings.postgres_url,
+                    max_connections=_PIPELINE_CONNECTIONS,
+                    acquire_seconds=_PIPELINE_ACQUIRE_SECONDS,
+                )
             )
             bus = await stack.enter_async_context(Bus(settings.kafka))
             line_store = await stack.enter_async_context(LineStore(settings.redis_url, live.config.ref))
@@ -108,6 +119,7 @@ def application(settings: Settings) -> Callable[[Health], AbstractAsyncContextMa
                 live,
                 health,
                 ledger=ledger,
+                pipeline=pipeline,
                 bus=bus,
                 line_store=line_store,
                 provider=provider,
@@ -128,6 +140,7 @@ class _Server:
         health: Health,
         *,
         ledger: Ledger,
+        pipeline: Database,
         bus: Bus,
         line_store: LineStore,
         provider: HttpProvider,
@@ -141,7 +154,7 @@ class _Server:
         self._figures = Figures(str(live.config.ref))
         lease = pacing.lease_seconds(live.config.payments.provider.timeout_seconds)
         self._settler = Settler(
-            ledger.database,
+            pipeline,
             provider,
             self._figures,
             lease_seconds=lease,
@@ -151,14 +164,14 @@ class _Server:
         self._consumer = Consumer(
             settings.kafka,
             bus,
-            ledger.database,
+            pipeline,
             self._settler,
             self._figures,
             config=lambda: live.config,
             ordinal=settings.ordinal,
             lease_seconds=lease,
         )
-        self._sweepers = Sweepers(ledger.database, bus, self._settler, live.config.ref, lease_seconds=lease)
+        self._sweepers = Sweepers(pipeline, bus, self._settler, live.config.ref, lease_seconds=lease)
         self._produced: list[str] = []
 
     def api(self) -> ASGIApp:

@@ -32,15 +32,20 @@ _MOST_PRODUCE_SECONDS = 600.0
 
 async def every(seconds: float, name: str, work: Callable[[], Awaitable[bool]]) -> None:
     """Do the work for ever: at once again while it returns True (there is more), else after a pause. Never raises."""
+    told = ""  # the same trouble is worth one line, not one a round
     while True:
+        more = False
         try:
             more = await work()
+            told = ""
         except (LedgerUnavailable, KafkaUnavailable) as error:
-            more = False
-            log.warning("a store is away", extra={"work": name, "error": str(error)})
-        except Exception:
-            more = False
-            log.exception("unexpected", extra={"work": name})
+            if told != str(error):
+                told = str(error)
+                log.warning("a store is away", extra={"work": name, "error": told})
+        except Exception as error:
+            if told != repr(error):
+                told = repr(error)
+                log.exception("unexpected", extra={"work": name})
         if not more:
             await asyncio.sleep(seconds)
 
