@@ -1,7 +1,6 @@
 """`up`, `down` and `load` for any provider: the order of the steps and what people are told at the end."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from ticketon_dev.cluster import contents, manifests, tls
 from ticketon_dev.cluster.kubectl import Kubectl
@@ -80,5 +79,5 @@ def farewell(at: Locations, seconds: float) -> list[str]:
 
 def forget(at: Locations) -> None:
     """Take the stated places away with the cluster that they led to."""
-    for path in (at.kubeconfig, at.binaries / "kubectl", at.binaries / "helm", Path(at.image_references)):
+    for path in (at.kubeconfig, at.authority, at.binaries / "kubectl", at.binaries / "helm", at.image_references):
         path.unlink(missing_ok=True)
