@@ -19,8 +19,12 @@ from support.installation import Installation, bring_up, locate, remove_leftover
 from support.sale import Sale
 from support.ticket_door import TicketDoor
 
+from ticketon_dev.errors import SetupError
 from ticketon_dev.lock import exclusive
+from ticketon_dev.progress import Progress
 
+#: Another run of these tests is waited for: it takes about five minutes.
+OTHER_RUN_SECONDS = 900
 #: Sales that exist now; all of them are shown when a test fails.
 SALES = pytest.StashKey[list[Sale]]()
 INSTALLED = pytest.StashKey[Installation]()
@@ -58,9 +62,19 @@ def installation(pytestconfig: pytest.Config) -> Iterator[Installation]:
     """The cluster with the charts installed, and nothing left of earlier runs."""
     at = locate()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with exclusive(at.state / "e2e.lock", "the e2e tests"):
+    with ExitStack() as run:
         with capture.global_and_fixture_disabled():
-            installed = bring_up(at)
+            try:
+                lock = at.state / "e2e.lock"
+                say = Progress().say
+                run.enter_context(
+                    exclusive(
+                        lock, "e2e tests", wait_seconds=OTHER_RUN_SECONDS, on_wait=lambda who: say(f"after {who}")
+                    )
+                )
+                installed = bring_up(at)
+            except SetupError as problem:
+                pytest.exit(f"no cluster for the e2e tests: {problem}", returncode=1)
         pytestconfig.stash[INSTALLED] = installed
         remove_leftovers(installed.cluster)
         yield installed

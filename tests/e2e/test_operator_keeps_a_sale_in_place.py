@@ -178,25 +178,28 @@ def test_pause_and_message_act_within_seconds_and_restart_nothing(stage: Sale, d
     )
     eventually(lambda: stage.status()["phase"] == "Paused", LIVE_SECONDS, every_seconds=LOOK_SECONDS)
     newcomer = Visitor(door, stage.base_url).identify().join()
-    until = time.monotonic() + 2 * LIVE_SECONDS / 5
-    while time.monotonic() < until:
-        assert newcomer.look()["state"] == "waiting"
-    stage.edit({"paused": False, "message": ""})
+    try:
+        assert all(newcomer.look()["state"] == "waiting" for _ in range(20))
+    finally:
+        stage.edit({"paused": False, "message": ""})
     newcomer.wait_for_turn(within_seconds=2 * LIVE_SECONDS)
     assert {pod["metadata"]["uid"] for component in (QUEUE, PAYMENTS) for pod in stage.pods(component)} == pods
 
 
-def test_a_higher_rate_of_admission_acts_within_seconds(stage: Sale, door: TicketDoor) -> None:
+def test_the_rate_of_admission_acts_within_seconds(stage: Sale, door: TicketDoor) -> None:
+    usual = stage.manifest["spec"]["admission"]["perMinute"]
     stage.edit({"admission": {"perMinute": 1}})
-    eventually(stage.ready, LIVE_SECONDS, every_seconds=LOOK_SECONDS)
-    visitors = [Visitor(door, stage.base_url).identify().join() for _ in range(5)]
-
-    def someone_waits() -> bool:
-        return any(visitor.look()["state"] == "waiting" for visitor in visitors)
-
-    eventually(someone_waits, LIVE_SECONDS)
-    stage.edit({"admission": {"perMinute": 6000}})
-    for visitor in visitors:
+    visitors = [Visitor(door, stage.base_url).identify().join() for _ in range(10)]
+    try:
+        until = time.monotonic() + LIVE_SECONDS
+        while time.monotonic() < until:
+            waiting = [visitor for visitor in visitors if visitor.look()["state"] == "waiting"]
+            if not waiting:  # they came before the servers had read it
+                visitors.append(Visitor(door, stage.base_url).identify().join())
+        assert waiting, "one a minute is let in, and ten came"
+    finally:
+        stage.edit({"admission": {"perMinute": usual}})
+    for visitor in waiting:
         visitor.wait_for_turn(within_seconds=2 * LIVE_SECONDS)
 
 

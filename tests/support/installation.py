@@ -19,6 +19,7 @@ from ticketon_contract.names import GROUP, KIND
 from ticketon_dev.cluster import __main__ as cluster_command
 from ticketon_dev.cluster import manifests
 from ticketon_dev.demo.install import Lab, install_chart, open_lab
+from ticketon_dev.errors import SetupError
 from ticketon_dev.locations import Locations, checkout, locations
 from ticketon_dev.progress import Progress
 
@@ -33,10 +34,6 @@ FORCE_ANNOTATION = f"{GROUP}/force-delete"
 SETTLED_SECONDS = 60.0
 #: A namespace is gone when its pods are; longer than that, something holds it.
 GONE_SECONDS = 60.0
-
-
-class SetupFailedError(Exception):
-    """`make up` or `make images` gave up; their own line says why."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def bring_up(at: Locations) -> Installation:
     """Have the cluster, the newest images and the charts in it; a few seconds where they are there."""
     for command in (["up"], ["images"]):
         if cluster_command.main(command) != 0:
-            raise SetupFailedError(f"make {command[0]} failed, see above")
+            raise SetupError(f"make {command[0]} failed, see above")
     lab = open_lab(at)
     with Progress().step("charts"):
         install_chart(lab)
