@@ -1,8 +1,10 @@
 """Make objects be as their manifests say: write what is missing or differs, remove what is no longer wanted."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ticketon_operator import metrics
@@ -11,13 +13,14 @@ from ticketon_operator.desired.metadata import EVENT_LABEL, digest
 from ticketon_operator.drift import differences
 from ticketon_operator.errors import ClusterError, ClusterUnavailableError
 from ticketon_operator.facts import Outcome
-from ticketon_operator.kinds import SECRET, Kind
+from ticketon_operator.kinds import CONFIG_MAP, NETWORK_POLICY, SECRET, SERVICE_ACCOUNT, Kind
 from ticketon_operator.observed import Key, Observed
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.tracked import Tracked
 
 #: Secrets are not watched (that would take the right to list all of them): they are looked at this often.
 SECRETS_SECONDS = 4.0
+_BEFORE_PODS = frozenset({CONFIG_MAP, SECRET, SERVICE_ACCOUNT, NETWORK_POLICY})
 #: Paths named in an Event; a whole template that was emptied would name fifty.
 MAX_PATHS = 3
 
@@ -26,6 +29,12 @@ log = logging.getLogger(__name__)
 Manifest = dict[str, Any]
 #: Called at once with an object that did not exist before.
 OnCreated = Callable[[Kind, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    reason: str
+    message: str
 
 
 class _InTheWayError(ClusterError):
@@ -47,24 +56,34 @@ class Applier:
 
         Raises ClusterUnavailableError: then nothing is known, and all is tried again.
         """
-        problems: list[tuple[str, str]] = []
         tracked.secrets = [manifest for manifest in manifests if Kind.of(manifest) is SECRET]
         tracked.secrets_checked_at = time.monotonic()
-        for manifest in manifests:
-            kind, name = Kind.of(manifest), manifest["metadata"]["name"]
-            try:
-                if await self._apply(tracked, manifest):
-                    await on_created(kind, name)
-            except ClusterUnavailableError:
-                raise
-            except _InTheWayError as error:
-                problems.append((error.reason, f"{kind.kind} {name} {error}"))
-            except ClusterError as error:
-                problems.append(("ApplyFailed", f"{kind.kind} {name} cannot be applied: {error}"))
+        problems: list[_Problem] = []
+        for group in _waves(manifests):
+            tries = (self._try(tracked, manifest, on_created) for manifest in group)
+            ended = await asyncio.gather(*tries, return_exceptions=True)
+            for result in ended:
+                if isinstance(result, BaseException):
+                    raise result
+                if result is not None:
+                    problems.append(result)
         if problems:
-            reason, _ = problems[0]
-            return Outcome(False, reason, "; ".join(message for _, message in problems))
+            return Outcome(False, problems[0].reason, "; ".join(problem.message for problem in problems))
         return Outcome(True, "Applied", "every object of this generation is applied")
+
+    async def _try(self, tracked: Tracked, manifest: Manifest, on_created: OnCreated) -> _Problem | None:
+        """Apply one manifest; what the API server has against it is returned."""
+        kind, name = Kind.of(manifest), manifest["metadata"]["name"]
+        try:
+            if await self._apply(tracked, manifest):
+                await on_created(kind, name)
+        except ClusterUnavailableError:
+            raise
+        except _InTheWayError as error:
+            return _Problem(error.reason, f"{kind.kind} {name} {error}")
+        except ClusterError as error:
+            return _Problem("ApplyFailed", f"{kind.kind} {name} cannot be applied: {error}")
+        return None
 
     async def repair_secrets(self, tracked: Tracked) -> None:
         """Put the event's Secrets right where it is time to look at them. Raises ClusterError."""
@@ -118,6 +137,12 @@ class Applier:
         if not any(differences(manifest, current)):
             return None
         return "drift" if known == digest(manifest) else "changed"
+
+
+def _waves(manifests: Sequence[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
+    """What pods mount and run as, then all else: a pod whose Secret is not there yet waits much longer than a call."""
+    first = [manifest for manifest in manifests if Kind.of(manifest) in _BEFORE_PODS]
+    return first, [manifest for manifest in manifests if Kind.of(manifest) not in _BEFORE_PODS]
 
 
 def _owned(tracked: Tracked, obj: Mapping[str, Any]) -> bool:
