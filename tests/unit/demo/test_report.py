@@ -40,7 +40,9 @@ def buyer(index: int, seat: str) -> list[Record]:
 def crowd_of(records: list[Record], **outcomes: int) -> CrowdResult:
     figures = Figures()
     figures.tickets = sum(record.kind is Kind.TICKET for record in records)
-    figures.outcomes.update({Outcome.BOUGHT: 2, **{Outcome[name]: count for name, count in outcomes.items()}})
+    figures.outcomes.update(
+        {Outcome.BOUGHT: 2, Outcome.SOLD_OUT: 1, **{Outcome[name]: count for name, count in outcomes.items()}}
+    )
     figures.answered("join", 201, 0.01)
     return CrowdResult(records, dict(figures.outcomes), figures.latencies(), figures, 60.0)
 
@@ -79,6 +81,12 @@ def test_a_good_run_has_nothing_broken_and_shows_all_four_figures() -> None:
     ):
         assert expected in text
     assert "BROKEN" not in text
+
+
+def test_a_small_crowd_asked_for_by_hand_need_not_fill_the_hall() -> None:
+    sale = replace(SALE, capacity=99)
+    still = [replace(one, servers_ready=1, capacity=99) for one in good().moments]
+    assert broken(replace(good(), sale=sale, moments=still)) == []
 
 
 def _oversold(findings: Findings) -> Findings:

@@ -21,7 +21,7 @@ NEAR_THE_FRONT = 25
 #: Where the line does not say when to come back.
 DEFAULT_RETRY_SECONDS = 2.0
 #: Those who wait glance at the shared part of the page at every so many looks: it tells them of a sold-out show.
-LOOKS_PER_GLANCE = 4
+LOOKS_PER_GLANCE = 5
 #: Cuts a connection after the request is out and, mostly, before the reply is in.
 HANG_UP_SECONDS = 0.004
 

@@ -12,7 +12,7 @@ from ticketon_dev.crowd.plan import Choice
 from ticketon_dev.crowd.records import Kind, Outcome
 
 #: Pause before asking again for seats when all are taken: somebody may let theirs go.
-RETURNS_PAUSE_SECONDS = (2.0, 4.0)
+RETURNS_PAUSE_SECONDS = (2.5, 5.0)
 #: Times a buyer takes seats again after losing a hold, before they have had enough.
 HOLDS_AT_MOST = 3
 #: A map is out of date as soon as it is read at an on-sale; after so many clashes the house may pick.
