@@ -11,6 +11,7 @@ from ticketon_dev.cluster.direct.layout import Layout
 from ticketon_dev.command import run
 from ticketon_dev.progress import Progress
 
+MOUNTS = Path("/proc/self/mounts")
 POD_END_SECONDS = 4.0  # databases close their files in that; an ingress controller's long farewell is not waited for
 PROGRAM_END_SECONDS = 1.0  # what they would still write goes with the cluster
 # Folders that upstream makes at fixed places; they go when nothing of others is in them.
@@ -82,13 +83,12 @@ def write_configuration(at: Layout) -> int:
     return written
 
 
-def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> bool:
-    """Remove everything that the cluster made on this machine; return whether there was anything running.
+def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> None:
+    """Remove everything that the cluster made on this machine. Safe at any time and twice.
 
-    Safe at any time and twice: it works from what the machine shows.
+    No file is removed before nothing is mounted: a pod's folder holds its volume, and that is to stay.
     """
     starters, others = removal.starters_and_others(processes.all_processes(), at)
-    pods = processes.pids_in(cgroups.folders(at))
     with progress.step("end the pods") as step:
         processes.end(starters, PROGRAM_END_SECONDS)
         step.outcome = f"{processes.end_pods(cgroups.folders(at), POD_END_SECONDS)} processes"
@@ -99,8 +99,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
         processes.end(left, PROGRAM_END_SECONDS)
         step.outcome = f"{len(starters) + len(others)} programs"
     with progress.step("remove mounts, network, firewall rules, cgroups"):
-        for point in removal.mounts_to_remove(Path("/proc/self/mounts").read_text(), [at.runtime, at.state]):
-            run(["umount", "--lazy", point])
+        unmount_all(at)
         network.take_down(at)
         cgroups.remove(at)
         remove_strays(at, sockets)
@@ -108,7 +107,12 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
         for folder in removal.folders_to_remove(at, volumes=volumes, everything=everything):
             shutil.rmtree(folder, ignore_errors=True)
         step.outcome = "all state" if everything else "volumes too" if volumes else "volumes kept"
-    return bool(starters or others or pods)
+
+
+def unmount_all(at: Layout) -> None:
+    """Unmount what is below our folders, innermost first; looks anew each time, for one may take others along."""
+    while points := removal.mounts_to_remove(MOUNTS.read_text(), [at.runtime, at.state]):
+        run(["umount", "--lazy", points[0]])
 
 
 def remove_strays(at: Layout, sockets: list[Path]) -> None:
