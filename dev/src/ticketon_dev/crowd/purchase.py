@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 
 from ticketon_dev.crowd.buyer import HANG_UP_SECONDS, Buyer, GoHomeError
-from ticketon_dev.crowd.door import Answer
+from ticketon_dev.crowd.door import Answer, retry_after
 from ticketon_dev.crowd.figures import Stage
 from ticketon_dev.crowd.hall import HallZone, pick_seats
 from ticketon_dev.crowd.plan import Choice
@@ -163,6 +163,7 @@ async def _follow(buyer: Buyer, held: Held, payment: str, state: str) -> str:
             buyer.refused("payment", answer)
             raise GoHomeError(Outcome.UNSETTLED)
         now_is = str(answer.body.get("state"))
+        pause = max(pause, retry_after(answer.headers.get("Retry-After")) or 0.0)
         if now_is != state:
             state = now_is
             buyer.log(Kind.PAYMENT, answer, payment=payment, hold=held.hold, state=state)
