@@ -48,21 +48,18 @@ async def run(settings: Settings) -> None:
     health.serve(settings.metrics_port)
     beat = asyncio.create_task(health.beat(), name="heartbeat")
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _listen(stop)
     lease = Lease(Cluster.connect(threads=1), namespace=settings.namespace, name=LEASE_NAME, identity=settings.identity)
     log.info("standing by", extra={"identity": settings.identity})
     if await _before(stop, lease.acquire()):
         health.acting = True
         metrics.ACTING.set(1)
         await act(settings, lease, stop)
-        await lease.release()
     beat.cancel()
 
 
 async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
-    """Do the work of the acting replica until ``stop`` is set or a signal comes."""
+    """Do the work of the acting replica until ``stop`` is set, then give the Lease back."""
     cluster, observed, figures = Cluster.connect(), Observed(), FiguresReader()
     recorder = Recorder(cluster)
     reporter = Reporter(cluster, observed, recorder)
@@ -91,20 +88,32 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         reporter=reporter,
         applier=applier,
     )
+    await _make_root_keys(settings, cluster)
+    watching = handlers.watch(
+        observed, queue.add, namespaces=settings.watch_namespaces, on_started=lambda: _listen(stop)
+    )
     tasks = [
         asyncio.create_task(_hold(lease), name="lease"),
         asyncio.create_task(queue.run(), name="work queue"),
         asyncio.create_task(poller.run(), name="poll"),
     ]
     try:
-        await _make_root_keys(settings, cluster)
-        await handlers.watch(observed, queue.add, namespaces=settings.watch_namespaces, stop=stop)
+        if await _before(stop, watching):
+            raise RuntimeError("the watches ended by themselves")
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The watches take seconds to end and write nothing: the standby need not wait for them.
+        await lease.release()
         await figures.close()
         await cluster.close()
+
+
+def _listen(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
 
 
 async def _make_root_keys(settings: Settings, cluster: Cluster) -> None:

@@ -4,7 +4,6 @@ No handler decides anything, keeps anything on the object, or fails: what to do 
 which the reconcile reads.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -26,11 +25,11 @@ async def watch(
     requeue: Callable[[EventRef], None],
     *,
     namespaces: tuple[str, ...],
-    stop: asyncio.Event,
+    on_started: Callable[[], None],
 ) -> None:
-    """Watch until ``stop`` is set, or the process is told to end by a signal."""
+    """Watch until cancelled. kopf takes the process' signals to itself; ``on_started`` is when to take them back."""
     registry = kopf.OperatorRegistry()
-    _configure(registry, scan=not namespaces)
+    _configure(registry, scan=not namespaces, on_started=on_started)
     _watch_events(registry, requeue)
     for kind in WATCHED:
         _watch_owned(registry, kind, observed, requeue)
@@ -40,13 +39,13 @@ async def watch(
         standalone=True,  # the Lease has decided who acts
         clusterwide=not namespaces,
         namespaces=namespaces,
-        stop_flag=stop,
     )
 
 
-def _configure(registry: kopf.OperatorRegistry, *, scan: bool) -> None:
+def _configure(registry: kopf.OperatorRegistry, *, scan: bool, on_started: Callable[[], None]) -> None:
     @kopf.on.startup(registry=registry)
     async def startup(settings: kopf.OperatorSettings, **_: Any) -> None:
+        on_started()
         settings.posting.enabled = False
         settings.scanning.disabled = not scan
         settings.watching.server_timeout = WATCH_SECONDS
