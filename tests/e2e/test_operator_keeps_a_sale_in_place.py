@@ -117,6 +117,7 @@ def test_payment_servers_scaled_by_hand_are_as_many_as_the_event_says(stage: Sal
         BACK_SECONDS,
         every_seconds=LOOK_SECONDS,
     )
+    stage.wait_until_ready()
 
 
 def test_a_service_that_leads_elsewhere_is_put_right(stage: Sale) -> None:
