@@ -226,6 +226,21 @@ async def test_the_best_seats_lie_together_and_leave_no_single_seat(ledger: Ledg
     assert alone == []
 
 
+async def test_a_zone_sells_out_by_best_available_and_what_comes_back_sells_again(
+    ledger: Ledger, event: EventRef
+) -> None:
+    results = await asyncio.gather(
+        *(Buyer(ledger, event, f"b{n}").some("R", 2) for n in range(40)), return_exceptions=True
+    )
+    holds = [result for result in results if isinstance(result, Hold)]
+    assert sum(len(hold.seats) for hold in holds) == STALLS.size
+    refusals = [result for result in results if not isinstance(result, Hold)]
+    assert {type(refusal) for refusal in refusals} == {SoldOut}
+    assert {refusal.left for refusal in refusals if isinstance(refusal, SoldOut)} == {0}
+    await ledger.release(str(event), holds[0].id, buyer=holds[0].buyer)
+    assert (await Buyer(ledger, event, "late").some("R", 2)).seats == holds[0].seats
+
+
 async def test_the_version_of_a_seat_map_rises_with_every_change_of_a_state(ledger: Ledger, event: EventRef) -> None:
     versions = [(await ledger.seat_map(str(event), "R")).version]
     assert (await ledger.seat_map(str(event), "R")).version == versions[0]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketon_ledger.best_available import FreeSeat, blocks, scattered
+from ticketon_ledger.best_available import FreeSeat, FreeSeats
 
 
 def row(picture: str, number: int = 1) -> list[FreeSeat]:
@@ -27,17 +27,17 @@ def row(picture: str, number: int = 1) -> list[FreeSeat]:
 )
 def test_the_best_place(pictures: list[str], quantity: int, expected: list[str]) -> None:
     free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
-    found = blocks(free, quantity, seats_per_row=len(pictures[0]))[0]
+    found = FreeSeats(free, seats_per_row=len(pictures[0])).together(quantity)[0]
     assert found == expected
 
 
 def test_nowhere_together() -> None:
-    assert blocks(row(".x.x."), 2, seats_per_row=5) == []
+    assert FreeSeats(row(".x.x."), seats_per_row=5).together(2) == []
 
 
 def test_a_party_that_fits_nowhere_is_seated_in_as_few_pieces_as_possible() -> None:
-    assert scattered(row("..x...x."), 4) == ["1-4", "1-5", "1-6", "1-1"]
-    assert scattered(row("..x."), 4) == []
+    assert FreeSeats(row("..x...x."), seats_per_row=8).scattered(4) == ["1-4", "1-5", "1-6", "1-1"]
+    assert FreeSeats(row("..x."), seats_per_row=4).scattered(4) == []
 
 
 halls = st.lists(st.text(alphabet=".x", min_size=8, max_size=8), min_size=1, max_size=4)
@@ -47,7 +47,7 @@ halls = st.lists(st.text(alphabet=".x", min_size=8, max_size=8), min_size=1, max
 def test_every_place_is_that_many_free_neighbours_of_one_row(pictures: list[str], quantity: int) -> None:
     free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
     ids = {seat.id for seat in free}
-    for place in blocks(free, quantity, seats_per_row=8):
+    for place in FreeSeats(free, seats_per_row=8).together(quantity, most=99):
         assert set(place) <= ids
         rows = {seat.split("-")[0] for seat in place}
         numbers = [int(seat.split("-")[1]) for seat in place]
@@ -58,6 +58,20 @@ def test_every_place_is_that_many_free_neighbours_of_one_row(pictures: list[str]
 @given(pictures=halls, quantity=st.integers(1, 5))
 def test_a_place_is_found_whenever_there_are_enough_seats(pictures: list[str], quantity: int) -> None:
     free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
-    chosen = scattered(free, quantity)
+    chosen = FreeSeats(free, seats_per_row=8).scattered(quantity)
     assert len(set(chosen)) == (quantity if len(free) >= quantity else 0)
     assert set(chosen) <= {seat.id for seat in free}
+
+
+@given(pictures=halls, parties=st.lists(st.integers(1, 4), max_size=12))
+def test_party_after_party_gets_what_a_fresh_look_would_give(pictures: list[str], parties: list[int]) -> None:
+    """What is remembered of rows is forgotten when they change."""
+    free = [seat for number, picture in enumerate(pictures, 1) for seat in row(picture, number)]
+    remembered = FreeSeats(free, seats_per_row=8)
+    for quantity in parties:
+        places = remembered.together(quantity)
+        assert places == FreeSeats(free, seats_per_row=8).together(quantity)
+        for place in places:
+            remembered.remove(place)
+            free = [seat for seat in free if seat.id not in place]
+    assert len(remembered) == len(free)

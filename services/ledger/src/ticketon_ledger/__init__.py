@@ -5,6 +5,7 @@ Postgres is the only witness of who owns a seat and who paid. Layers, each impor
 - ``tables``: the schema, as SQLModel classes; ``migrations``: how a database gets there
 - ``errors``, ``records``: what callers see; ``best_available``: which seats lie together (pure)
 - ``database``: the only importer of asyncpg; connection faults become LedgerUnavailable here
+- ``choices``: what this process believes to be free
 - ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``line``, ``inventory``: statements
 - ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records
 

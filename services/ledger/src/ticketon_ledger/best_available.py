@@ -5,7 +5,8 @@ then rows nearer the front; then the middle of the row. A party that fits nowher
 pieces as possible rather than turned away: the buyer sees the seats before paying.
 """
 
-from collections.abc import Iterable, Sequence
+import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -19,45 +20,72 @@ class FreeSeat:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Free seats side by side: ``seats`` is not empty and ascends by 1."""
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    """Side by side in one row; the lesser is the better."""
 
+    singles: int
     row: int
-    seats: tuple[FreeSeat, ...]
+    off_middle: float
+    first: int
+    seats: tuple[str, ...]
 
 
-def runs(free: Iterable[FreeSeat]) -> list[_Run]:
-    """The longest pieces of neighbouring free seats, front rows first."""
-    ordered = sorted(free, key=lambda seat: (seat.row, seat.number))
-    pieces = groupby(enumerate(ordered), key=lambda item: (item[1].row, item[1].number - item[0]))
-    return [_Run(row, tuple(seat for _, seat in piece)) for (row, _), piece in pieces]
+class FreeSeats:
+    """The free seats of one zone, to choose from. The best place of each row is remembered until the row changes."""
 
+    def __init__(self, free: Iterable[FreeSeat], *, seats_per_row: int) -> None:
+        self._middle = (seats_per_row + 1) / 2
+        self._rows: dict[int, dict[int, str]] = {}
+        self._places: dict[int, dict[int, _Place | None]] = {}  # row -> quantity -> its best place
+        self._row_of: dict[str, tuple[int, int]] = {}
+        for seat in free:
+            self._rows.setdefault(seat.row, {})[seat.number] = seat.id
+            self._row_of[seat.id] = (seat.row, seat.number)
 
-def _alone(before: int, after: int) -> int:
-    """How many single seats a choice leaves, ``before`` and ``after`` being the free seats on its two sides."""
-    return (before == 1) + (after == 1)
+    def __len__(self) -> int:
+        return len(self._row_of)
 
+    def remove(self, ids: Iterable[str]) -> None:
+        """These are free no more; those that were not are ignored."""
+        for seat in ids:
+            place = self._row_of.pop(seat, None)
+            if place is not None:
+                row, number = place
+                del self._rows[row][number]
+                self._places.pop(row, None)
 
-def blocks(free: Sequence[FreeSeat], quantity: int, *, seats_per_row: int) -> list[list[str]]:
-    """Every place where ``quantity`` seats lie side by side, best first."""
-    middle = (seats_per_row + 1) / 2
-    ranked: list[tuple[tuple[int, int, float, int], list[str]]] = []
-    for run in runs(free):
-        for start in range(len(run.seats) - quantity + 1):
-            chosen = run.seats[start : start + quantity]
-            singles = _alone(start, len(run.seats) - quantity - start)
-            off_middle = abs((chosen[0].number + chosen[-1].number) / 2 - middle)
-            ranked.append(((singles, run.row, off_middle, start), [seat.id for seat in chosen]))
-    ranked.sort(key=lambda entry: entry[0])
-    return [ids for _, ids in ranked]
+    def together(self, quantity: int, *, most: int = 1) -> list[list[str]]:
+        """The best place of each row that has one, best first, at most so many."""
+        places = (self._best(row, quantity) for row in self._rows)
+        return [list(place.seats) for place in heapq.nsmallest(most, (place for place in places if place))]
 
+    def scattered(self, quantity: int) -> list[str]:
+        """``quantity`` seats in as few pieces as there can be; empty when there are not enough."""
+        if len(self) < quantity:
+            return []
+        chosen: list[str] = []
+        runs = [(row, run) for row in self._rows for run in self._runs(row)]
+        for row, run in sorted(runs, key=lambda found: (-len(found[1]), found[0])):
+            chosen += [self._rows[row][number] for number in run[: quantity - len(chosen)]]
+        return chosen
 
-def scattered(free: Sequence[FreeSeat], quantity: int) -> list[str]:
-    """``quantity`` seats in as few pieces as there can be; empty when there are not enough."""
-    if len(free) < quantity:
-        return []
-    chosen: list[str] = []
-    for run in sorted(runs(free), key=lambda run: (-len(run.seats), run.row)):
-        chosen += [seat.id for seat in run.seats[: quantity - len(chosen)]]
-    return chosen
+    def _runs(self, row: int) -> list[list[int]]:
+        """The longest pieces of neighbouring free numbers of a row."""
+        pieces = groupby(enumerate(sorted(self._rows[row])), key=lambda item: item[1] - item[0])
+        return [[number for _, number in piece] for _, piece in pieces]
+
+    def _best(self, row: int, quantity: int) -> _Place | None:
+        known = self._places.setdefault(row, {})
+        if quantity not in known:
+            known[quantity] = min(self._all(row, quantity), default=None)
+        return known[quantity]
+
+    def _all(self, row: int, quantity: int) -> Iterable[_Place]:
+        seats = self._rows[row]
+        for run in self._runs(row):
+            for start in range(len(run) - quantity + 1):
+                chosen = run[start : start + quantity]
+                singles = (start == 1) + (len(run) - quantity - start == 1)
+                off_middle = abs((chosen[0] + chosen[-1]) / 2 - self._middle)
+                yield _Place(singles, row, off_middle, chosen[0], tuple(seats[number] for number in chosen))

@@ -6,22 +6,26 @@ on what its own parts return.
 """
 
 import asyncio
+import logging
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from ticketon_ledger import seats as seat_statements
-from ticketon_ledger.best_available import blocks, scattered
+from ticketon_ledger.choices import VIEW_SECONDS, Choices
 from ticketon_ledger.database import Row, Statements
 from ticketon_ledger.errors import BuyerLimit, HoldLost, NotYours, SeatsTaken, SoldOut, UnknownSeats
 from ticketon_ledger.records import Hold, HoldState
 from ticketon_ledger.seats import LAPSED
 
+log = logging.getLogger(__name__)
+
 #: Another buyer took the chosen seats meanwhile: choose anew, this often, before saying so.
 _CHOICES = 8
-#: After a collision the next choice is drawn from this many of the best places, so that a crowd spreads out.
-_SPREAD = 24
+#: After a collision the next choice is drawn from the best rows, so many, for servers not to collide again.
+_SPREAD = 8
 
 _COLUMNS = "id, event, buyer, number, seats, amount, currency, state, expires_at, generation"
 
@@ -167,6 +171,7 @@ async def hold_seats(
 
 async def hold_quantity(
     database: Statements,
+    choices: Choices,
     event: str,
     *,
     buyer: str,
@@ -177,7 +182,7 @@ async def hold_quantity(
     max_per_buyer: int,
 ) -> Hold:
     """Hold the best seats of a zone, or any units of general admission. Raises SoldOut, UnknownZone, BuyerLimit."""
-    seats_per_row, capacity, _ = await seat_statements.zone_shape(database, event, zone)
+    view = await choices.view(database, event, zone)
     if quantity > max_per_buyer:
         raise BuyerLimit(max_per_buyer)
     common: dict[str, Any] = {
@@ -186,19 +191,27 @@ async def hold_quantity(
         "hold_seconds": hold_seconds,
         "max_per_buyer": max_per_buyer,
     }
-    if capacity:
+    if view.capacity:
         return await _hold_units(database, event, zone=zone, quantity=quantity, **common)
+    asked = time.monotonic()
+    since = asked - VIEW_SECONDS
     for choice in range(_CHOICES):
-        free = await seat_statements.free_seats(database, event, zone)
-        places = blocks(free, quantity, seats_per_row=seats_per_row)[: 1 if choice == 0 else _SPREAD]
-        chosen = random.choice(places) if places else scattered(free, quantity)  # noqa: S311 - spreads a crowd
+        free = await choices.free(database, event, zone, since=since)
+        places = free.together(quantity, most=1 if choice == 0 else _SPREAD)
+        chosen = random.choice(places) if places else free.scattered(quantity)  # noqa: S311 - spreads a crowd
         if not chosen:
+            if view.read_at < asked:  # the view is older than the question: look again before saying no
+                since = time.monotonic()
+                continue
             raise SoldOut(zone, len(free))
+        free.remove(chosen)  # nobody else in this process tries for them
         try:
             return await hold_seats(database, event, seats=chosen, **common)
-        except (SeatsTaken, UnknownSeats):  # taken, or withdrawn by the organiser, since we looked
-            await asyncio.sleep(0)
-    raise SoldOut(zone, 0)
+        except SeatsTaken as taken:
+            log.debug("chosen seats were taken", extra={"seats": taken.seats})
+        except UnknownSeats:  # withdrawn by the organiser
+            since = time.monotonic()
+    raise SoldOut(zone, len(await choices.free(database, event, zone, since=asked)))
 
 
 async def _hold_units(

@@ -6,6 +6,7 @@ from typing import Self
 
 from ticketon_contract.config import EventConfig, Zone
 from ticketon_ledger import holds, inventory, line, orders, seats
+from ticketon_ledger.choices import Choices
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import Ceilings, Hold, Order, SeatMap, Ticket, ZoneCounts
 
@@ -18,6 +19,7 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._choices = Choices()
 
     @classmethod
     async def connect(cls, dsn: str, *, max_connections: int = 8) -> Self:
@@ -79,6 +81,7 @@ class Ledger:
         """Hold the best seats of a zone; raises SoldOut, UnknownZone, BuyerLimit."""
         return await holds.hold_quantity(
             self.database,
+            self._choices,
             event,
             buyer=buyer,
             number=number,
