@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 
 from ticketon_operator import handlers, logs, metrics
 from ticketon_operator.applying import Applier
@@ -51,10 +50,13 @@ async def run(settings: Settings) -> None:
     _listen(stop)
     lease = Lease(Cluster.connect(threads=1), namespace=settings.namespace, name=LEASE_NAME, identity=settings.identity)
     log.info("standing by", extra={"identity": settings.identity})
-    if await _before(stop, lease.acquire()):
+    acquiring = asyncio.create_task(lease.acquire(), name="acquire the lease")
+    if await _first(acquiring, stop):
+        acquiring.result()  # raises what it raised
         health.acting = True
         metrics.ACTING.set(1)
         await act(settings, lease, stop)
+    acquiring.cancel()
     beat.cancel()
 
 
@@ -89,25 +91,26 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         applier=applier,
     )
     await _make_root_keys(settings, cluster)
-    watching = handlers.watch(
-        observed, queue.add, namespaces=settings.watch_namespaces, on_started=lambda: _listen(stop)
-    )
     tasks = [
         asyncio.create_task(_hold(lease), name="lease"),
         asyncio.create_task(queue.run(), name="work queue"),
         asyncio.create_task(poller.run(), name="poll"),
     ]
-    try:
-        if await _before(stop, watching):
-            raise RuntimeError("the watches ended by themselves")
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # The watches take seconds to end and write nothing: the standby need not wait for them.
-        await lease.release()
-        await figures.close()
-        await cluster.close()
+    watching = asyncio.create_task(
+        handlers.watch(observed, queue.add, namespaces=settings.watch_namespaces, on_started=lambda: _listen(stop)),
+        name="watches",
+    )
+    await _first(watching, stop)
+    log.info("this replica stops acting")
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    # Before the watches are ended: they take seconds, write nothing, and kopf then ends every task that it finds.
+    await lease.release()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    if not stop.is_set():
+        raise RuntimeError("the watches ended by themselves") from watching.exception()
 
 
 def _listen(stop: asyncio.Event) -> None:
@@ -134,17 +137,12 @@ async def _hold(lease: Lease) -> None:
         os._exit(EXIT_LEASE_LOST)
 
 
-async def _before(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Wait for ``work``; False where ``stop`` came first."""
-    task = asyncio.create_task(work)
+async def _first(work: asyncio.Task[None], stop: asyncio.Event) -> bool:
+    """Wait for ``work`` or ``stop``; whether it was ``work``."""
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if task.done():
-        task.result()  # raises what it raised
-        return True
-    task.cancel()
-    return False
+    return work.done()
 
 
 if __name__ == "__main__":

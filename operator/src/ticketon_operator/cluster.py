@@ -155,9 +155,6 @@ class Cluster:
         except _NotFoundError:
             return
 
-    async def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     async def _request(self, kind: Kind, verb: str, *, subresource: str | None = None, **arguments: Any) -> Object:
         call = functools.partial(self._blocking_request, kind, verb, subresource, arguments)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)

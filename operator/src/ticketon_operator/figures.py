@@ -82,9 +82,6 @@ class FiguresReader:
         for url in set(self._clients) - urls:
             await self._clients.pop(url).aclose()
 
-    async def close(self) -> None:
-        await self.keep_only(set())
-
     def _client(self, url: str) -> Any:
         if url not in self._clients:
             self._clients[url] = redis.asyncio.from_url(

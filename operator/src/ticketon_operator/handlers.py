@@ -4,6 +4,7 @@ No handler decides anything, keeps anything on the object, or fails: what to do 
 which the reconcile reads.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,8 @@ async def watch(
 def _configure(registry: kopf.OperatorRegistry, *, scan: bool, on_started: Callable[[], None]) -> None:
     @kopf.on.startup(registry=registry)
     async def startup(settings: kopf.OperatorSettings, **_: Any) -> None:
-        on_started()
+        # Not now: kopf takes the signals right after it has started its first tasks, of which this is one.
+        asyncio.get_running_loop().call_soon(on_started)
         settings.posting.enabled = False
         settings.scanning.disabled = not scan
         settings.watching.server_timeout = WATCH_SECONDS

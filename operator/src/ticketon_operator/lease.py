@@ -86,6 +86,7 @@ class Lease:
         self._held = None
         try:
             await asyncio.wait_for(self._cluster.replace(manifest), RENEW_SECONDS)
+            log.info("the Lease is given back")
         except (ClusterError, TimeoutError) as error:
             log.warning("the Lease was not given back, a standby waits for its end: %s", error)
 
