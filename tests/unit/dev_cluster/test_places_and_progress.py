@@ -1,6 +1,7 @@
 """Folders, the lock, the lines of progress, and small rules of the toolchain."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,7 @@ def test_references_of_images_add_up_over_commands(tmp_path: Path) -> None:
     references.record(file, {"stores": "s:1"})
     references.record(file, {"operator": "o:1", "stores": "s:2"})
     assert references.read(file) == {"operator": "o:1", "stores": "s:2"}
+    assert json.loads((tmp_path / "build" / "images.values.json").read_text()) == {"image": {"operator": "o:1"}}
 
 
 def test_the_developers_certificate_speaks_for_the_hosts_of_the_sample() -> None:

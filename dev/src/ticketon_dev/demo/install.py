@@ -52,12 +52,7 @@ def open_lab(at: Locations) -> Lab:
 def values(images: Mapping[str, str]) -> dict[str, Any]:
     """Return the chart's values for this cluster: images by their references, the stores of `make up`."""
     return {
-        "image": {
-            "operator": images["operator"],
-            "queueServer": images["queue-server"],
-            "paymentServer": images["payment-server"],
-            "pullPolicy": "IfNotPresent",
-        },
+        "image": references.chart_values(images)["image"] | {"pullPolicy": "IfNotPresent"},
         "connections": {
             "redis": {"url": "redis://redis.data.svc:6379/0"},
             "postgres": {"url": "postgresql://ticketon:ticketon-dev@postgres.data.svc:5432/ticketon"},

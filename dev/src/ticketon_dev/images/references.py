@@ -44,10 +44,17 @@ def remember(file: Path, made: Mapping[str, str]) -> list[str]:
     return gone
 
 
+def chart_values(images: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the values of charts/ticketon that name these images, as far as they are made."""
+    keys = {"operator": "operator", "queue-server": "queueServer", "payment-server": "paymentServer"}
+    return {"image": {key: images[name] for name, key in keys.items() if name in images}}
+
+
 def record(file: Path, made: dict[str, str]) -> None:
-    """Add references to those that are already known."""
+    """Add references to those that are already known, and write them beside as values for `helm install --values`."""
     known = read(file) if file.exists() else {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(known | made, indent=1, sort_keys=True) + "\n")
-    fresh.replace(file)
+    for target, content in ((file, known | made), (file.with_suffix(".values.json"), chart_values(known | made))):
+        fresh = target.with_suffix(".new")
+        fresh.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+        fresh.replace(target)
