@@ -48,13 +48,12 @@ class VirtualLine:
     calls: list[int] = field(default_factory=list)
     serving: int = 0
 
+    def __post_init__(self) -> None:
+        self.ceilings = Ceilings(self.records, str(self.event))
+
     @property
     def now_ms(self) -> int:
         return self.store.clock_ms - FIRST_MS
-
-    @property
-    def ceilings(self) -> Ceilings:
-        return Ceilings(self.records, str(self.event))
 
     async def begin(self) -> None:
         await self.ceilings.rebase(self.store)
@@ -90,6 +89,7 @@ class VirtualLine:
 
     async def _advance(self, *, is_open: bool) -> Advanced:
         advanced = await self.store.advance(self.rules, is_open=is_open)
+        self.ceilings.seen = advanced.snapshot
         known = len(self.calls)
         self.calls += [self.now_ms] * (advanced.called - known)
         assert advanced.snapshot.serving >= self.serving

@@ -86,6 +86,11 @@ def parse_gaps(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(after), int(last)) for after, last in _GAP.findall(text))
 
 
+def format_gaps(gaps: tuple[tuple[int, int], ...]) -> str:
+    """Write them back."""
+    return ",".join(f"{after}-{last}" for after, last in gaps)
+
+
 def measured_rate(per_minute: float, over_ms: float) -> float | None:
     """The rate, where it was seen long enough and is more than nothing."""
     return per_minute if over_ms >= MEASURED_MS and per_minute > 0 else None

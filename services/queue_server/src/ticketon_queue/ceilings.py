@@ -10,11 +10,14 @@ from typing import Literal, Protocol
 
 from ticketon_contract.config import Admission
 from ticketon_ledger import Ceilings as Recorded
-from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, serving_block, serving_margin
+from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, Snapshot, serving_block, serving_margin
 from ticketon_queue.line_store import Advanced, LineStore
 
 log = logging.getLogger(__name__)
 
+
+#: Longer than a tick, in which every server that was there before finds that Redis has forgotten.
+NEWCOMER_SECONDS = 0.5
 
 Kind = Literal["issued", "serving"]
 
@@ -39,6 +42,8 @@ class Ceilings:
         self._records = records
         self._event = event
         self._turn = asyncio.Lock()
+        #: The line as the ticker last saw it: Redis may forget, and servers remember.
+        self.seen = Snapshot()
 
     async def recorded_issued(self) -> int:
         """No number above this was ever given out."""
@@ -52,17 +57,27 @@ class Ceilings:
         async with self._turn:
             # The epoch is read before Redis is looked at: whoever changes Redis in between has begun another one.
             recorded = await self._records.ceilings(self._event)
-            held = await store.held()
-            if held.usable and held.epoch != suspect_epoch:
+            if await self._usable(store, suspect_epoch):
                 return
+            if recorded.issued > 0 and self.seen.issued == 0:
+                # A server that has seen the line knows which numbers there are: let it go first.
+                await asyncio.sleep(NEWCOMER_SECONDS)
+                if await self._usable(store, suspect_epoch):
+                    return
             token = await store.prepare_rebase()
             begun = await self._records.begin_epoch(self._event, after=recorded.epoch)
-            first = await store.rebase(token, epoch=begun.epoch, issued=begun.issued, serving=begun.serving)
+            first = await store.rebase(
+                token, epoch=begun.epoch, issued=begun.issued, serving=begun.serving, seen=self.seen
+            )
             log.log(
                 logging.INFO if begun.issued == 0 else logging.WARNING,
                 "the line begins an epoch",
                 extra={"epoch": begun.epoch, "issued": begun.issued, "serving": begun.serving, "first": first},
             )
+
+    async def _usable(self, store: LineStore, suspect_epoch: int | None) -> bool:
+        held = await store.held()
+        return held.usable and held.epoch != suspect_epoch
 
     async def raise_issued(self, store: LineStore, *, epoch: int, ceiling: int) -> None:
         """Make room for the next block of numbers above ``ceiling``, which Redis held in ``epoch``."""

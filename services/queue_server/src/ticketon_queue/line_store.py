@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
 from ticketon_contract.summary import LineSummary
-from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, Snapshot, measured_rate, parse_gaps
+from ticketon_queue.admission import Snapshot, format_gaps, measured_rate, parse_gaps
 
 #: A script of ours takes a millisecond or a few; Redis that takes this long is away.
 ANSWER_SECONDS = 1.0
@@ -155,10 +155,13 @@ class LineStore:
         await self._call(("HSET", self._keys[-1], token, self._run))
         return token
 
-    async def rebase(self, token: str, *, epoch: int, issued: int, serving: int) -> bool:
-        """Begin an epoch above these ceilings; False where somebody already has. Raises RebaseNeededError."""
-        unused = ISSUED_BLOCK + ISSUED_MARGIN + 1
-        answer = await self._script_call("rebase", [epoch, issued, serving, unused, token])
+    async def rebase(self, token: str, *, epoch: int, issued: int, serving: int, seen: Snapshot) -> bool:
+        """Begin an epoch above these ceilings; False where somebody already has. Raises RebaseNeededError.
+
+        ``seen`` is the line as this server last saw it: what it knows was given out is no gap.
+        """
+        arguments = [epoch, issued, serving, token, seen.issued, format_gaps(seen.gaps)]
+        answer = await self._script_call("rebase", arguments)
         return bool(answer[1])
 
     async def held(self) -> Held:
