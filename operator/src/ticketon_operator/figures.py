@@ -45,8 +45,8 @@ class FiguresReader:
 
         ``live`` gives the configuration as JSON. Raises RedisUnavailableError.
         """
-        client = self._client(url)
         try:
+            client = self._client(url)
             async with client.pipeline(transaction=False) as pipeline:
                 for event in live:
                     pipeline.get(event.live_config_key)
