@@ -76,7 +76,8 @@ def status_of(event: TicketEvent, facts: Facts, now: datetime) -> TicketEventSta
             max=spec.queue_servers.max_replicas,
         ),
         line=_line(facts.line) if facts.line else previous.line,
-        seats=_seats(facts.line) if facts.line else previous.seats,
+        # A server that has not counted the seats yet publishes a capacity of none.
+        seats=_seats(facts.line) if facts.line and facts.line.capacity else previous.seats,
         payments=_payments(event, facts),
         inventory=facts.ledger.in_force or previous.inventory,
     )

@@ -247,6 +247,16 @@ def test_figures_stay_as_last_known_while_they_are_away() -> None:
     assert status.payments == known.status.payments
 
 
+def test_seats_that_were_not_counted_yet_replace_no_known_ones() -> None:
+    event = ticket_event()
+    known = event.model_copy(update={"status": status_of(event, ALL_WELL, NOW)})
+    uncounted = LINE.model_copy(update={"capacity": 0, "sold": 0, "waiting": 7})
+    status = status_of(known, dataclasses.replace(ALL_WELL, line=uncounted), NOW)
+    assert status.seats == known.status.seats
+    assert status.line is not None
+    assert status.line.waiting == 7
+
+
 def test_nothing_is_written_where_nothing_changed() -> None:
     status = status_of(ticket_event(), ALL_WELL, NOW)
     read_back = TicketEventStatus.model_validate_json(status.model_dump_json(by_alias=True, exclude_none=True))
