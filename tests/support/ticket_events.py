@@ -8,7 +8,8 @@ import yaml
 
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
-from ticketon_operator.api import InventoryStatus, TicketEvent
+from ticketon_operator.api import TicketEvent
+from ticketon_operator.api_status import InventoryStatus
 from ticketon_operator.desired.config import candidate_config, event_config
 from ticketon_operator.desired.inputs import ConnectionSecrets, Images, Inputs
 

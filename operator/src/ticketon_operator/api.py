@@ -7,41 +7,17 @@ which is also what keeps the rules within the API server's cost limits.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from ticketon_contract.config import PaymentRoute, ProviderProtocol
 from ticketon_contract.names import MAX_EVENT_NAME
+from ticketon_operator.api_status import TicketEventStatus
+from ticketon_operator.api_types import ApiModel, Host, Name, ObjectName, Port, Quantity, rule, rules
 
 #: Seats of one event. The ledger keeps a row a seat; the largest stadiums hold half of this.
 MAX_CAPACITY = 250_000
-
-Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Quantity = Annotated[
-    str | int,
-    WithJsonSchema(
-        {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True, "maxLength": 32}
-    ),
-]
-
-
-def rule(expression: str, message: str, **extra: str) -> dict[str, str]:
-    """Return one CEL rule. ``message`` is shown by kubectl as it stands: it says what to do."""
-    return {"rule": expression, "message": message, **extra}
-
-
-def rules(*items: dict[str, str]) -> dict[str, Any]:
-    return {"x-kubernetes-validations": list(items)}
-
-
-class _Model(BaseModel):
-    # Unknown fields were pruned by the API server, or come from a newer schema: neither is this operator's to refuse.
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
 
 class LineOrder(StrEnum):
@@ -50,12 +26,12 @@ class LineOrder(StrEnum):
     FIFO = "FIFO"
 
 
-class PreQueue(_Model):
+class PreQueue(ApiModel):
     opens_at: AwareDatetime = Field(description="From here on a place in the line can be taken; nobody is let in yet.")
     order: LineOrder = Field(LineOrder.FIFO, description="FIFO: in order of arrival.")
 
 
-class Admission(_Model):
+class Admission(ApiModel):
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         600, description="People let in within any 60 seconds, at most."
     )
@@ -70,7 +46,7 @@ class Admission(_Model):
     )
 
 
-class Zone(_Model):
+class Zone(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -94,7 +70,7 @@ class Zone(_Model):
     )
 
 
-class Resources(_Model):
+class Resources(ApiModel):
     requests: dict[str, Quantity] = Field(default_factory=dict, max_length=8)
     limits: dict[str, Quantity] = Field(default_factory=dict, max_length=8)
 
@@ -106,7 +82,7 @@ class ScalingMode(StrEnum):
     EXTERNAL = "External"
 
 
-class Autoscaling(_Model):
+class Autoscaling(ApiModel):
     mode: ScalingMode = Field(
         ScalingMode.BUILTIN,
         description="Builtin: the operator scales from the line. External: something else sets the replicas.",
@@ -128,7 +104,7 @@ class Autoscaling(_Model):
     )
 
 
-class QueueServers(_Model):
+class QueueServers(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -150,11 +126,11 @@ class QueueServers(_Model):
     autoscaling: Autoscaling = Field(default_factory=Autoscaling)
 
 
-class SecretRef(_Model):
+class SecretRef(ApiModel):
     name: ObjectName
 
 
-class Tls(_Model):
+class Tls(ApiModel):
     enabled: bool = Field(True, description="Whether buyers reach this address by https.")
     secret_name: ObjectName | None = Field(
         None,
@@ -169,7 +145,7 @@ class ServiceType(StrEnum):
     LOAD_BALANCER = "LoadBalancer"
 
 
-class PaymentService(_Model):
+class PaymentService(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -185,7 +161,7 @@ class PaymentService(_Model):
     node_port: Port | None = None
 
 
-class Provider(_Model):
+class Provider(ApiModel):
     protocol: ProviderProtocol = Field(
         ProviderProtocol.TWO_PHASE,
         description="TwoPhase: money is reserved, then captured. OnePhase: it is charged at once, refunded if need be.",
@@ -197,7 +173,7 @@ class Provider(_Model):
     )
 
 
-class Payments(_Model):
+class Payments(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -239,13 +215,13 @@ class RouteKind(StrEnum):
     NONE = "None"
 
 
-class GatewayRef(_Model):
+class GatewayRef(ApiModel):
     name: ObjectName
     namespace: Name | None = None
     section_name: ObjectName | None = None
 
 
-class Route(_Model):
+class Route(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -273,11 +249,11 @@ class Route(_Model):
     tls: Tls = Field(default_factory=Tls)
 
 
-class Connection(_Model):
+class Connection(ApiModel):
     secret_ref: SecretRef
 
 
-class Connections(_Model):
+class Connections(ApiModel):
     redis: Connection | None = Field(None, description="A Secret with the key redis-url.")
     kafka: Connection | None = Field(
         None, description="A Secret with kafka-bootstrap-servers, and what it takes to log in."
@@ -292,7 +268,7 @@ class TopicProvisioner(StrEnum):
     EXTERNAL = "External"
 
 
-class KafkaTopics(_Model):
+class KafkaTopics(ApiModel):
     provisioner: TopicProvisioner = Field(
         TopicProvisioner.OPERATOR,
         description="Operator: topics are created and grown. External: somebody else does; they are only checked.",
@@ -302,7 +278,7 @@ class KafkaTopics(_Model):
     )
 
 
-class EgressRule(_Model):
+class EgressRule(ApiModel):
     """One destination that pods of the event may reach."""
 
     model_config = ConfigDict(
@@ -320,7 +296,7 @@ class EgressRule(_Model):
     ports: Annotated[list[Port], Field(max_length=16)] = Field(default_factory=list)
 
 
-class NetworkPolicy(_Model):
+class NetworkPolicy(ApiModel):
     enabled: bool = True
     egress: Annotated[list[EgressRule], Field(max_length=32)] | None = Field(
         None, description="Where pods may connect to, beside DNS; anywhere where it is not set."
@@ -334,7 +310,7 @@ class DeletionPolicy(StrEnum):
     DELETE = "Delete"
 
 
-class TicketEventSpec(_Model):
+class TicketEventSpec(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
@@ -400,104 +376,7 @@ class TicketEventSpec(_Model):
     )
 
 
-# --- status ---------------------------------------------------------------------------------------------------------
-
-
-class Phase(StrEnum):
-    """Where the sale is, for display."""
-
-    SCHEDULED = "Scheduled"
-    PRE_QUEUE = "PreQueue"
-    ON_SALE = "OnSale"
-    SOLD_OUT = "SoldOut"
-    CLOSED = "Closed"
-    PAUSED = "Paused"
-
-
-class Condition(_Model):
-    """metav1.Condition."""
-
-    type: Annotated[str, Field(max_length=316)]
-    status: Annotated[str, Field(json_schema_extra={"enum": ["True", "False", "Unknown"]})]
-    reason: Annotated[str, Field(min_length=1, max_length=1024)]
-    message: Annotated[str, Field(max_length=32768)] = ""
-    observed_generation: int = 0
-    last_transition_time: AwareDatetime
-
-
-class QueueServersStatus(_Model):
-    desired: int | None = Field(None, description="What the line needs, as last decided.")
-    replicas: int = 0
-    ready: int = 0
-    min: int = 0
-    max: int = 0
-
-
-class LineStatus(_Model):
-    waiting: int = 0
-    serving: int = 0
-    issued: int = 0
-    active: int = 0
-    admitted_per_minute: int = 0
-
-
-class SeatsStatus(_Model):
-    capacity: int = 0
-    sold: int = 0
-    paying: int = 0
-    held: int = 0
-    free: int = 0
-    progress: str = Field("", description="sold/capacity")
-
-
-class PaymentsStatus(_Model):
-    servers: int = 0
-    ready: int = 0
-    per_second: str = Field("0", description="Accepted a second over the last 10 s.")
-    in_flight: int = 0
-    unknown: int = 0
-
-
-class InventoryZone(_Model):
-    name: str
-    price: int
-    rows: int = 0
-    seats_per_row: int = 0
-    capacity: int = 0
-
-
-class InventoryStatus(_Model):
-    """The inventory in force, and the outcome of the ledger Job that was read last."""
-
-    currency: str = ""
-    zones: Annotated[list[InventoryZone], Field(max_length=64)] = Field(default_factory=list)
-    job: str = ""
-    result: str = ""
-    reason: str = ""
-
-
-class TicketEventStatus(_Model):
-    observed_generation: int = -1
-    phase: Phase | None = None
-    url: str = ""
-    conditions: Annotated[
-        list[Condition],
-        Field(
-            max_length=32,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-        ),
-    ] = Field(default_factory=list)
-    queue_servers: QueueServersStatus | None = None
-    line: LineStatus | None = None
-    seats: SeatsStatus | None = None
-    payments: PaymentsStatus | None = None
-    inventory: InventoryStatus | None = None
-
-    def condition(self, kind: str) -> Condition | None:
-        return next((condition for condition in self.conditions if condition.type == kind), None)
-
-
-class Metadata(_Model):
+class Metadata(ApiModel):
     """The part of ObjectMeta that the operator acts on."""
 
     namespace: str
@@ -510,7 +389,7 @@ class Metadata(_Model):
     resource_version: str = ""
 
 
-class TicketEvent(_Model):
+class TicketEvent(ApiModel):
     """One on-sale, as the API server holds it."""
 
     model_config = ConfigDict(

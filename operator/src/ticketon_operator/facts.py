@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ticketon_contract.summary import LineSummary, PaymentsSummary
-from ticketon_operator.api import InventoryStatus
+from ticketon_operator.api_status import InventoryStatus
 from ticketon_operator.forecast import Forecast
 from ticketon_operator.scaling import Decision
 

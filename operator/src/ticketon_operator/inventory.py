@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ticketon_contract.config import EventConfig, Zone
-from ticketon_operator.api import InventoryStatus
+from ticketon_operator.api_status import InventoryStatus
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.config import inventory_status
 from ticketon_operator.facts import Ledger, LedgerResult, job_state, pod_trouble, termination_message

@@ -4,11 +4,12 @@ import logging
 import time
 
 from ticketon_operator import conditions, metrics
-from ticketon_operator.api import TicketEventStatus
+from ticketon_operator.api_status import TicketEventStatus
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.kinds import TICKET_EVENT
 from ticketon_operator.observed import Observed
 from ticketon_operator.recorder import Recorder
+from ticketon_operator.status import status_of, worth_writing
 from ticketon_operator.tracked import NOT_YET, Tracked, now_utc
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ class Reporter:
             return  # the first figures are a second away; without them conditions would turn for nothing
         event = tracked.event
         before = event.status
-        status = conditions.status_of(event, tracked.facts(self._observed), now_utc())
+        status = status_of(event, tracked.facts(self._observed), now_utc())
         since = time.monotonic() - tracked.written_at
-        if not conditions.worth_writing(before, status, seconds_since_write=since):
+        if not worth_writing(before, status, seconds_since_write=since):
             return
         meta = event.metadata
         document = status.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.names import EventRef
-from ticketon_operator.api import RouteKind, TicketEvent, TicketEventStatus
+from ticketon_operator.api import RouteKind, TicketEvent
+from ticketon_operator.api_status import TicketEventStatus
 from ticketon_operator.facts import Facts, Ledger, LedgerResult, Outcome, http_route_outcome, workload
 from ticketon_operator.figures import Figures
 from ticketon_operator.forecast import Forecast

@@ -9,11 +9,12 @@ from support.ticket_events import OPENS_AT, ticket_event
 
 from ticketon_contract.summary import LineSummary, PaymentsSummary
 from ticketon_operator import conditions
-from ticketon_operator.api import Phase, TicketEvent, TicketEventStatus
-from ticketon_operator.conditions import phase_of, status_of, worth_writing
+from ticketon_operator.api import TicketEvent
+from ticketon_operator.api_status import Phase, TicketEventStatus
 from ticketon_operator.facts import Facts, Ledger, LedgerResult, Outcome, Workload
 from ticketon_operator.forecast import Forecast
 from ticketon_operator.scaling import Decision, Reason
+from ticketon_operator.status import phase_of, status_of, worth_writing
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 LINE = LineSummary(

@@ -2,7 +2,8 @@
 
 from ticketon_contract import config as contract
 from ticketon_contract.config import EventConfig
-from ticketon_operator.api import InventoryStatus, TicketEvent, Tls, Zone
+from ticketon_operator.api import TicketEvent, Tls, Zone
+from ticketon_operator.api_status import InventoryStatus
 
 
 def event_config(event: TicketEvent, in_force: InventoryStatus | None, *, closing: bool = False) -> EventConfig:
