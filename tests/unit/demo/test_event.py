@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ticketon_contract.names import EventRef
-from ticketon_dev.demo.event import for_run, run_name, sale_of
+from ticketon_dev.demo.event import for_run, name_of_run, sale_of
 
 SAMPLE: dict[str, Any] = {
     "apiVersion": "ticketon.dev/v1alpha1",
@@ -24,7 +24,7 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def test_every_run_sells_a_show_of_its_own_under_a_path_of_its_own() -> None:
-    assert [run_name(SAMPLE, run) for run in (1, 2)] == ["spring-gala", "spring-gala-2"]
+    assert [name_of_run("spring-gala", run) for run in (1, 2)] == ["spring-gala", "spring-gala-2"]
     event = for_run(SAMPLE, 2, pre_queue_opens_at=NOW, opens_at=NOW + timedelta(seconds=20))
     sale = sale_of(event)
     assert sale.ref == EventRef("shows", "spring-gala-2")

@@ -42,16 +42,15 @@ class Sale:
     title: str
 
 
-def run_name(sample: Mapping[str, Any], run: int) -> str:
+def name_of_run(name: str, run: int) -> str:
     """Name the event of the nth run, counting from 1."""
-    name: str = sample["metadata"]["name"]
     return name if run == 1 else f"{name}-{run}"
 
 
 def for_run(sample: Mapping[str, Any], run: int, *, pre_queue_opens_at: datetime, opens_at: datetime) -> Manifest:
     """Return the manifest of the nth run."""
     event: Manifest = copy.deepcopy(dict(sample))
-    name = run_name(sample, run)
+    name = name_of_run(event["metadata"]["name"], run)
     path = f"/{name}"
     event["metadata"]["name"] = name
     spec: Manifest = _merged(event["spec"], HURRY)
