@@ -19,6 +19,8 @@ def event(generation: int, observed: int, ready: str, message: str = "") -> dict
         (event(2, 2, "True"), ""),
         (event(2, 1, "True"), "the operator has not seen it yet"),
         (event(1, 1, "False", "1 of 2 payment servers available"), "1 of 2 payment servers available"),
+        (event(1, 1, "False", "the Job fails:\n  Traceback\n  ImportError"), "the Job fails: Traceback ImportError"),
+        (event(1, 1, "False", "x" * 999), "x" * 240),
         (event(1, 1, "Unknown"), "SomeReason"),
         ({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}}, "the operator has not seen it yet"),
         ({"metadata": {"generation": 1}, "status": {"observedGeneration": 1}}, "no conditions yet"),

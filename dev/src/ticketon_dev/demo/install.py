@@ -23,6 +23,7 @@ INSTALL_SECONDS = 180
 #: How long a TicketEvent takes to go: payments in flight are settled first.
 DELETE_SECONDS = 120
 STORES_NAMESPACE = "data"
+MOST_REASON_CHARS = 240
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ def not_ready_because(event: Mapping[str, Any]) -> str:
         return "the operator has not seen it yet"
     conditions = {one["type"]: one for one in status.get("conditions", ())}
     ready = conditions.get("Ready", {"status": "Unknown", "message": "no conditions yet"})
-    return "" if ready["status"] == "True" else str(ready.get("message") or ready.get("reason"))
+    if ready["status"] == "True":
+        return ""
+    # A message may end in what a failed program printed last: its end says most, on one line.
+    return " ".join(str(ready.get("message") or ready.get("reason")).split())[-MOST_REASON_CHARS:]
 
 
 def sample_path(at: Locations) -> Path:
