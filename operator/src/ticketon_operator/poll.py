@@ -5,6 +5,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 from ticketon_contract.names import EventRef
 from ticketon_operator import metrics, scaling
@@ -113,20 +114,29 @@ class Poller:
             tracked.scaling = scaling.State.start(policy, max(there, tracked.last_desired()), now)
         line = tracked.figures.line if tracked.figures else None
         sample = scaling.Sample(line.waiting, line.joins_per_second) if line else None
-        before = tracked.scaling.desired
         foreign = self._observed.autoscaler_of(ref.namespace, ref.queue)
         tracked.scaling, decision = scaling.decide(policy, tracked.scaling, sample, now, foreign=foreign)
         tracked.decision = decision
         if decision.replicas is None:
             # Whoever scales instead: start from their number when they leave.
             tracked.scaling = scaling.State.start(policy, there, now) if there else tracked.scaling
+            tracked.scaled_to = None
+        elif deployment is not None and not deployment["metadata"].get("deletionTimestamp"):
+            await self._set_replicas(tracked, deployment, decision)
+
+    async def _set_replicas(self, tracked: Tracked, deployment: Mapping[str, Any], decision: scaling.Decision) -> None:
+        ref, wanted = tracked.ref, decision.replicas
+        there = int(deployment["spec"].get("replicas", 1))
+        if wanted is None or wanted == there:
+            tracked.scaled_to = wanted
             return
-        if deployment is None or deployment["metadata"].get("deletionTimestamp") or there == decision.replicas:
-            return
-        await self._cluster.scale(DEPLOYMENT, ref.namespace, ref.queue, decision.replicas)
-        if decision.replicas != before:
-            metrics.SCALINGS.labels(str(ref), "up" if decision.replicas > before else "down").inc()
-            await self._recorder.normal(event, "Scaled", decision.message)
+        await self._cluster.scale(DEPLOYMENT, ref.namespace, ref.queue, wanted)
+        by_hand = tracked.scaled_to == wanted
+        tracked.scaled_to = wanted
+        if not by_hand:
+            metrics.SCALINGS.labels(str(ref), "up" if wanted > there else "down").inc()
+            await self._recorder.normal(tracked.event, "Scaled", decision.message)
         elif deployment["metadata"].get("generation", 1) > 1:
-            message = f"queue servers were set to {there}; the line needs {decision.replicas}"
-            await self._recorder.normal(event, "DriftRepaired", message)
+            # A Deployment of generation 1 is a new one that the watch has not seen scaled yet.
+            message = f"queue servers were set to {there}; the line needs {wanted}"
+            await self._recorder.normal(tracked.event, "DriftRepaired", message)

@@ -161,6 +161,7 @@ class Reconciler:
         """Give a Deployment that was made anew the servers that the line needs, before its first pod is up."""
         replicas = max(tracked.event.spec.queue_servers.min_replicas, tracked.last_desired())
         await self._cluster.scale(DEPLOYMENT, tracked.ref.namespace, tracked.ref.queue, replicas)
+        tracked.scaled_to = replicas
 
     async def _blocked(self, tracked: Tracked, reason: str, message: str) -> None:
         if tracked.applied != Outcome(False, reason, message):

@@ -62,6 +62,8 @@ class Tracked:
     redis_error: str | None = NOT_YET
     scaling: State | None = None
     decision: Decision | None = None
+    #: The number that was last seen in force, or set; another one that is found is somebody's by hand.
+    scaled_to: int | None = None
     forecast: Forecast = field(default_factory=Forecast)
     closing: str = ""
 
