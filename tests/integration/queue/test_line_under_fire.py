@@ -105,7 +105,7 @@ async def faults(sale: Sale, redis_server: RedisServer) -> None:
 
 
 async def test_numbers_order_and_positions_survive_everything(make_sale: Any, redis_server: RedisServer) -> None:
-    sale: Sale = await make_sale(servers=2, admission=Admission(per_minute=300, max_active=1_000, grace_seconds=30))
+    sale: Sale = await make_sale(servers=2, admission=Admission(per_minute=240, max_active=1_000, grace_seconds=30))
     random = Random(7)
     members = [Member(sale.buyer()) for _ in range(CROWD)]
 

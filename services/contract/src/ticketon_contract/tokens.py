@@ -37,11 +37,16 @@ class Identity(_Claims):
 
 
 class Place(_Claims):
-    """A number in the line. It outlives Redis: presented again, it is the same number."""
+    """A number in the line. It outlives Redis: presented again, it is the same number.
+
+    ``shown`` is the lowest position that its buyer was told: servers may know the line of slightly different moments,
+    and a position that was shown never rises.
+    """
 
     user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
     number: Annotated[int, Field(alias="n", ge=1)]
     epoch: Annotated[int, Field(alias="ep", ge=0)] = 0
+    shown: Annotated[int | None, Field(alias="p", ge=0)] = None
 
 
 class Pass(_Claims):

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Redis and Postgres come back in seconds; jitter comes from the clients' own arrival.
 RETRY_SECONDS = 2
+#: Older figures are not answered from while Redis can be asked.
+FRESH_SECONDS = 1.0
 #: Whoever is admitted, done or gone has little to look for.
 SETTLED_SECONDS = 20.0
 #: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
@@ -42,7 +44,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One buyer's place. ``kept``: Redis is away, and this is told from the token alone."""
+    """One buyer's place. ``kept``: Redis is away, and this is told from the tokens alone (epoch -1: from the pass)."""
 
     state: State
     number: int
@@ -58,10 +60,11 @@ def _unavailable(detail: str) -> ProblemError:
 
 
 class Line:
-    """Joins, looks and leaves of one server. The ticker sets ``snapshot``, ``available`` and ``sold_out``."""
+    """Joins, looks and leaves of one server. The ticker says what it sees, ``available`` and ``sold_out``."""
 
     def __init__(self, live: LiveEvent, store: LineStore, ceilings: Ceilings, random: Random | None = None) -> None:
         self.snapshot = Snapshot()
+        self._seen_at = float("-inf")
         self.available = False
         self.sold_out = False
         self._live = live
@@ -70,17 +73,26 @@ class Line:
         self._visits = Visits(self._send)
         self._random = random or Random()  # noqa: S311 - jitter
 
+    def see(self, snapshot: Snapshot) -> None:
+        """Take the line as the last advance left it."""
+        self.snapshot = snapshot
+        self._seen_at = time.monotonic()
+        self.available = True
+
     async def join(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing:
         """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
         visited, found = await self._visit(_visit("j", user, place, held_pass))
         if found.state == "closed":
             raise self._refusal()
-        return self._standing(visited.epoch, found)
+        return self._standing(visited.epoch, found, place)
 
     async def look(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing | None:
         """Where this buyer stands; None for who has no place. Raises UNAVAILABLE only for who brings no token."""
         if place is not None and held_pass is None and self._knows(place):
-            return self._waiting(place)
+            if time.monotonic() - self._seen_at < FRESH_SECONDS:
+                return self._waiting(place)
+            if not self.available:
+                return replace(self._waiting(place), kept=True)
         try:
             visited, found = await self._visit(_visit("p", user, place, held_pass))
         except ProblemError:
@@ -89,7 +101,7 @@ class Line:
             if place is not None:
                 return replace(self._waiting(place), kept=True)
             raise
-        return None if found.state == "none" else self._standing(visited.epoch, found)
+        return None if found.state == "none" else self._standing(visited.epoch, found, place)
 
     async def leave(self, user: str, place: Place | None) -> None:
         """Give the place up; whoever has none has nothing to give. Raises UNAVAILABLE."""
@@ -121,7 +133,8 @@ class Line:
         return place.epoch == self.snapshot.epoch and place.number > self.snapshot.serving
 
     def _waiting(self, place: Place) -> Standing:
-        return Standing(self._waiting_state(), place.number, self.snapshot.position(place.number), place.epoch)
+        position = _never_higher(self.snapshot.position(place.number), place)
+        return Standing(self._waiting_state(), place.number, position, place.epoch)
 
     def _waiting_state(self) -> State:
         now = datetime.now(UTC)
@@ -129,10 +142,11 @@ class Line:
             return State.GONE
         return State.WAITING if self._live.config.on_sale(now) else State.PRE_QUEUE
 
-    def _standing(self, epoch: int, found: Found) -> Standing:
+    def _standing(self, epoch: int, found: Found, place: Place | None) -> Standing:
         state = self._waiting_state() if found.state == "waiting" else State(found.state)
         until = found.session_until_ms / 1000 if found.session_until_ms else None
-        return Standing(state, found.number, found.position, epoch, until, found.new)
+        same = place if place is not None and place.number == found.number else None
+        return Standing(state, found.number, _never_higher(found.position, same), epoch, until, found.new)
 
     def _refusal(self) -> ProblemError:
         config = self._live.config
@@ -184,6 +198,11 @@ class Line:
             return replace(visit, number=0, pass_until_ms=0)
         await self._ceilings.rebase(self._store, suspect_epoch=visited.epoch)
         return visit
+
+
+def _never_higher(position: int, place: Place | None) -> int:
+    """Servers see the line at slightly different moments; what a buyer was shown is the most they are shown again."""
+    return position if place is None or place.shown is None else min(position, place.shown)
 
 
 def _visit(what: str, user: str, place: Place | None, held_pass: Pass | None) -> Visit:

@@ -112,8 +112,8 @@ class Ticker:
     def _see(self, advanced: Advanced) -> None:
         if not self._line.available:
             log.info("the line is here")
-        self._line.snapshot = self._ceilings.seen = advanced.snapshot
-        self._line.available = True
+        self._line.see(advanced.snapshot)
+        self._ceilings.seen = advanced.snapshot
         self._health.report("redis", ok=True)
         metrics.show_line(self._live.config.ref, advanced.snapshot)
         self._feed.tell()

@@ -124,8 +124,8 @@ class LineRoutes:
         if standing.session_until is not None and standing.state in {State.ADMITTED, State.DONE}:
             held_pass = Pass(user=buyer.user, number=standing.number, expires_at=int(standing.session_until))
         carried = buyer
-        if not standing.kept:
-            place = Place(user=buyer.user, number=standing.number, epoch=standing.epoch)
+        if standing.epoch >= 0:
+            place = Place(user=buyer.user, number=standing.number, epoch=standing.epoch, shown=standing.position)
             carried = buyer.standing_at(place, held_pass)
         document: dict[str, Any] = {
             "number": standing.number,
@@ -171,10 +171,10 @@ class LineRoutes:
         self._streams += 1
         self._stream_gauge.inc()
         ends = time.monotonic() + STREAM_SECONDS
-        said = b""
+        said, position = b"", standing.position
         try:
             while not context.health.draining and time.monotonic() < ends:
-                position = context.line.snapshot.position(standing.number)
+                position = min(position, context.line.snapshot.position(standing.number))
                 if position == 0:
                     yield b"event: turn\ndata: {}\n\n"
                     return
