@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 from ticketon_operator import handlers, logs, metrics
 from ticketon_operator.applying import Applier
@@ -12,7 +13,7 @@ from ticketon_operator.cluster import Cluster
 from ticketon_operator.errors import OperatorError
 from ticketon_operator.figures import FiguresReader
 from ticketon_operator.health import Health
-from ticketon_operator.lease import Lease, LeaseLostError
+from ticketon_operator.lease import Lease
 from ticketon_operator.observed import Observed
 from ticketon_operator.poll import Poller
 from ticketon_operator.reconcile import Reconciler
@@ -51,7 +52,7 @@ async def run(settings: Settings) -> None:
     lease = Lease(Cluster.connect(threads=1), namespace=settings.namespace, name=LEASE_NAME, identity=settings.identity)
     log.info("standing by", extra={"identity": settings.identity})
     acquiring = asyncio.create_task(lease.acquire(), name="acquire the lease")
-    if await _first(acquiring, stop):
+    if await _first_of([acquiring], stop) is not None:
         acquiring.result()  # raises what it raised
         health.acting = True
         metrics.ACTING.set(1)
@@ -90,9 +91,9 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         reporter=reporter,
         applier=applier,
     )
-    await _make_root_keys(settings, cluster)
     tasks = [
         asyncio.create_task(_hold(lease), name="lease"),
+        asyncio.create_task(_make_root_keys(settings, cluster), name="root keys"),
         asyncio.create_task(queue.run(), name="work queue"),
         asyncio.create_task(poller.run(), name="poll"),
     ]
@@ -100,7 +101,8 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         handlers.watch(observed, queue.add, namespaces=settings.watch_namespaces, on_started=lambda: _listen(stop)),
         name="watches",
     )
-    await _first(watching, stop)
+    # Each of them runs for ever: one that ends by itself ends this replica.
+    ended = await _first_of([watching, *(task for task in tasks if task.get_name() != "root keys")], stop)
     log.info("this replica stops acting")
     for task in tasks:
         task.cancel()
@@ -109,8 +111,8 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
     await lease.release()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    if not stop.is_set():
-        raise RuntimeError("the watches ended by themselves") from watching.exception()
+    if ended is not None:
+        raise RuntimeError(f"{ended.get_name()} ended by itself") from ended.exception()
 
 
 def _listen(stop: asyncio.Event) -> None:
@@ -130,19 +132,19 @@ async def _make_root_keys(settings: Settings, cluster: Cluster) -> None:
 async def _hold(lease: Lease) -> None:
     try:
         await lease.hold()
-    except LeaseLostError as error:
+    except Exception as error:  # noqa: BLE001 - in doubt about the Lease, whatever the reason, nobody may act
         # Nothing is put in order: another replica may act in a moment, and every write of ours is idempotent.
         log.critical("the Lease is lost, this process ends at once: %s", error)
         logging.shutdown()
         os._exit(EXIT_LEASE_LOST)
 
 
-async def _first(work: asyncio.Task[None], stop: asyncio.Event) -> bool:
-    """Wait for ``work`` or ``stop``; whether it was ``work``."""
+async def _first_of(works: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> asyncio.Task[None] | None:
+    """Wait until one of ``works`` ends, which is returned, or ``stop`` is set, which wins."""
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stopped, *works}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    return work.done()
+    return None if stop.is_set() else next(work for work in works if work.done())
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from ticketon_operator.errors import (
     ConflictError,
     ForbiddenError,
     InvalidObjectError,
+    NotThereError,
     UnknownKindError,
 )
 from ticketon_operator.kinds import Kind
@@ -62,7 +63,7 @@ class Cluster:
     async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         try:
             return await self._request(kind, "get", namespace=namespace, name=name)
-        except _NotFoundError:
+        except NotThereError:
             return None
 
     async def list(self, kind: Kind, namespace: str, label_selector: str | None = None) -> list[Object]:
@@ -99,7 +100,7 @@ class Cluster:
                 field_manager=FIELD_MANAGER,
                 force_conflicts=True,
             )
-        except _NotFoundError:
+        except NotThereError:
             return None
 
     async def create(self, manifest: Object) -> Object:
@@ -137,7 +138,7 @@ class Cluster:
                 content_type=MERGE_PATCH,
                 field_manager=FIELD_MANAGER,
             )
-        except _NotFoundError:
+        except NotThereError:
             return None
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> None:
@@ -152,7 +153,7 @@ class Cluster:
         policy = "Foreground" if pods_first else "Background"
         try:
             await self._request(kind, "delete", namespace=namespace, name=name, propagation_policy=policy)
-        except _NotFoundError:
+        except NotThereError:
             return
 
     async def _request(self, kind: Kind, verb: str, *, subresource: str | None = None, **arguments: Any) -> Object:
@@ -181,15 +182,11 @@ class Cluster:
             return self._resources[kind]
 
 
-class _NotFoundError(Exception):
-    """404; every public method has its own meaning for it."""
-
-
 def _translated(kind: Kind, call: Callable[[], T]) -> T:
     try:
         return call()
     except api_errors.NotFoundError as error:
-        raise _NotFoundError from error
+        raise NotThereError(_text(error)) from error
     except api_errors.ConflictError as error:
         raise ConflictError(_text(error)) from error
     except api_errors.ForbiddenError as error:

@@ -6,6 +6,7 @@ OperatorError
 │   ├── ConflictError            somebody else changed, made or owns the object: read it again
 │   ├── ForbiddenError           a right is missing: the text says which
 │   ├── InvalidObjectError       the API server refuses the object: trying again changes nothing
+│   ├── NotThereError            what was to be written, or its namespace, is gone
 │   └── UnknownKindError         the cluster does not serve this kind
 ├── ConnectionsError             a connections Secret, or a key of it, is missing
 ├── KafkaUnavailableError        the brokers do not answer
@@ -37,6 +38,10 @@ class ForbiddenError(ClusterError):
 
 
 class InvalidObjectError(ClusterError):
+    pass
+
+
+class NotThereError(ClusterError):
     pass
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ticketon_operator.cluster import Cluster
-from ticketon_operator.errors import ClusterError, ConflictError
+from ticketon_operator.errors import ClusterError, ConflictError, NotThereError
 from ticketon_operator.kinds import LEASE
 
 DURATION_SECONDS = 10
@@ -73,8 +73,8 @@ class Lease:
                 raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS:.0f} s")
             try:
                 await asyncio.wait_for(self._renew(), left)
-            except ConflictError as error:
-                raise LeaseLostError("somebody else changed the Lease") from error
+            except (ConflictError, NotThereError) as error:
+                raise LeaseLostError("somebody else changed or removed the Lease") from error
             except (ClusterError, TimeoutError) as error:
                 log.warning("the Lease was not renewed, it is tried again: %s", error)
 
