@@ -111,13 +111,14 @@ def test_a_deleted_deployment_comes_back_with_as_many_replicas_as_before(stage: 
 
 
 def test_payment_servers_scaled_by_hand_are_as_many_as_the_event_says(stage: Sale) -> None:
-    stage.cluster.scale("StatefulSet", stage.ref.payments, stage.namespace, 1)
+    # More, not fewer: a server whose partitions the others do not own would be missed until it is back.
+    stage.cluster.scale("StatefulSet", stage.ref.payments, stage.namespace, 3)
     eventually(
         lambda: stage.cluster.there("StatefulSet", stage.ref.payments, stage.namespace)["spec"]["replicas"] == 2,
         BACK_SECONDS,
         every_seconds=LOOK_SECONDS,
     )
-    stage.wait_until_ready()
+    eventually(lambda: len(stage.pods(PAYMENTS)) == 2, BACK_SECONDS, every_seconds=LOOK_SECONDS)
 
 
 def test_a_service_that_leads_elsewhere_is_put_right(stage: Sale) -> None:
