@@ -25,6 +25,7 @@ from ticketon_dev.progress import Progress
 
 #: Another run of these tests is waited for: it takes about five minutes.
 OTHER_RUN_SECONDS = 900
+TEST_SECONDS = 300
 #: Sales that exist now; all of them are shown when a test fails.
 SALES = pytest.StashKey[list[Sale]]()
 INSTALLED = pytest.StashKey[Installation]()
@@ -41,6 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+            # Of the test itself: what brings the cluster up, or waits for another run, has deadlines of its own.
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
     # Where PaymentForecastExceeded is taken back after a calm minute, the other tests fill that minute.
     items.sort(key=lambda item: "calm_minute" in item.name)
 
