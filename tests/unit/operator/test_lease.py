@@ -1,8 +1,24 @@
 """When a standby may act."""
 
-from typing import Any
+import asyncio
+import time
+from typing import Any, cast
 
-from ticketon_operator.lease import DURATION_SECONDS, RENEW_DEADLINE_SECONDS, RENEW_SECONDS, look, takeable
+import pytest
+from support.fake_cluster import FakeCluster
+
+from ticketon_operator import kinds
+from ticketon_operator.cluster import Cluster
+from ticketon_operator.errors import ClusterUnavailableError
+from ticketon_operator.lease import (
+    DURATION_SECONDS,
+    RENEW_DEADLINE_SECONDS,
+    RENEW_SECONDS,
+    Lease,
+    LeaseLostError,
+    look,
+    takeable,
+)
 
 
 def lease(version: int, holder: str = "other") -> dict[str, Any]:
@@ -34,3 +50,71 @@ def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
 
 def test_the_holder_stops_before_a_standby_may_begin() -> None:
     assert RENEW_SECONDS * 2 < RENEW_DEADLINE_SECONDS < DURATION_SECONDS
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same proportions in hundredths of seconds."""
+    for name, seconds in (("RETRY_SECONDS", 0.01), ("RENEW_SECONDS", 0.02), ("RENEW_DEADLINE_SECONDS", 0.2)):
+        monkeypatch.setattr(f"ticketon_operator.lease.{name}", seconds)
+
+
+def replica(cluster: FakeCluster, identity: str) -> Lease:
+    return Lease(cast("Cluster", cluster), namespace="ticketon", name="ticketon-operator", identity=identity)
+
+
+def holder(cluster: FakeCluster) -> str:
+    return str(cluster.the(kinds.LEASE, "ticketon-operator", "ticketon")["spec"]["holderIdentity"])
+
+
+@pytest.mark.usefixtures("quick")
+async def test_one_of_two_replicas_acts_and_the_other_follows_when_it_gives_the_lease_back() -> None:
+    cluster = FakeCluster()
+    first, second = replica(cluster, "first"), replica(cluster, "second")
+    await first.acquire()
+    holding = asyncio.create_task(first.hold())
+    standing_by = asyncio.create_task(second.acquire())
+    done, _ = await asyncio.wait({standing_by}, timeout=0.2)
+    assert not done
+    assert holder(cluster) == "first"
+    holding.cancel()
+    await first.release()
+    await asyncio.wait_for(standing_by, 2)
+    assert holder(cluster) == "second"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_lease_of_a_dead_leader_is_taken_after_its_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticketon_operator.lease.DURATION_SECONDS", 1)
+    cluster = FakeCluster()
+    await replica(cluster, "dead").acquire()
+    started = time.monotonic()
+    await asyncio.wait_for(replica(cluster, "second").acquire(), 5)
+    assert time.monotonic() - started >= 1
+    assert holder(cluster) == "second"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_leader_whose_lease_was_taken_stops() -> None:
+    cluster = FakeCluster()
+    first = replica(cluster, "first")
+    await first.acquire()
+    current = cluster.the(kinds.LEASE, "ticketon-operator", "ticketon")
+    cluster.put(kinds.LEASE, {**current, "spec": {**current["spec"], "holderIdentity": "second"}})
+    with pytest.raises(LeaseLostError, match="somebody else"):
+        await asyncio.wait_for(first.hold(), 2)
+    assert holder(cluster) == "second"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_leader_that_cannot_renew_stops_before_the_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster()
+    first = replica(cluster, "first")
+    await first.acquire()
+
+    async def away(_: dict[str, Any]) -> dict[str, Any]:
+        raise ClusterUnavailableError("no answer")
+
+    monkeypatch.setattr(cluster, "replace", away)
+    with pytest.raises(LeaseLostError, match="not renewed"):
+        await asyncio.wait_for(first.hold(), 2)
