@@ -10,6 +10,7 @@ from support.virtual_line import FIRST_MS, MemoryRecords, VirtualLine
 
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
+from ticketon_contract.summary import LineSummary
 from ticketon_dev.stores import RedisServer
 from ticketon_queue.admission import MIN_SERVING_BLOCK, Snapshot
 from ticketon_queue.ceilings import Ceilings
@@ -148,6 +149,33 @@ async def test_a_missed_call_may_be_made_up_for_once(line: VirtualLine) -> None:
     await line.ticks(10_400)
     assert (await line.look("user-0")).state == "gone"
     assert line.serving == 3
+
+
+async def test_an_old_token_does_not_take_a_newer_place_away(line: VirtualLine) -> None:
+    line.rules = rules(6_000, grace_seconds=5)
+    await line.join_many(2)
+    await line.ticks(6_000)
+    assert (await line.look("user-0", number=1)).state == "waiting"  # missed once
+    await line.ticks(6_000)
+    assert (await line.look("user-0", number=1)).state == "gone"
+    again = await line.join("user-0", number=1)
+    assert (again.number, again.new) == (3, True)
+    for number in (1, 3, 0, 1):  # another device still has the old one
+        assert (await line.look("user-0", number=number)).number == 3
+    assert (await line.look("user-0", number=3)).state == "waiting"
+
+
+async def test_figures_without_a_count_of_seats_replace_none_that_have_one(line: VirtualLine) -> None:
+    figures = LineSummary(
+        at=1, issued=5, serving=1, waiting=4, active=1, joins_per_second=0, admitted_per_minute=0,
+        capacity=0, sold=0, paying=0, held=0, free=0,
+    )  # fmt: skip
+    fields = ("HMGET", line.event.line_summary_key, "issued", "capacity", "sold")
+    await line.store.publish(figures, counted=False)
+    assert (await line.store._call(fields))[0] == ["5", "0", "0"]
+    await line.store.publish(figures.model_copy(update={"capacity": 70, "sold": 9}), counted=True)
+    await line.store.publish(figures.model_copy(update={"issued": 6}), counted=False)
+    assert (await line.store._call(fields))[0] == ["6", "70", "9"]
 
 
 async def test_a_made_up_call_takes_its_token_of_the_rate(line: VirtualLine) -> None:

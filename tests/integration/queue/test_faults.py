@@ -60,7 +60,13 @@ async def test_without_redis_nobody_is_admitted_everybody_keeps_their_place_and_
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (503, "unavailable")
     assert int(refused.headers["retry-after"]) >= 1
     assert "kept" in refused.json()["detail"]
-    kept = await waiting.look()
+
+    async def told_so() -> dict[str, Any] | None:
+        place = await waiting.look()
+        return place if place.get("kept") else None
+
+    kept = await eventually_async(told_so)
+    assert kept is not None
     assert (kept["number"], kept["position"]) == (number, position)
     assert kept["state"] in {"waiting", "pre_queue"}
     assert (await admitted.look())["kept"] is True

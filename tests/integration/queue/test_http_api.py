@@ -13,6 +13,7 @@ from support.queue_sale import BASE, ORIGIN, ROOT, Buyer, Sale
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.tokens import Identity, Pass, PaymentGrant, Place, Signer
+from ticketon_ledger import payments
 
 FAR = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
@@ -165,6 +166,7 @@ NONSENSE = (
     '{"zone": "Balcony", "quantity": 1}',
     json.dumps({"seats": ["x" * 65]}),
     json.dumps({"seats": ["R-1-1\n"]}),
+    json.dumps({"zone": "R\0", "quantity": 1}),
 )
 
 
@@ -174,6 +176,41 @@ async def test_a_body_that_makes_no_sense_is_refused_with_its_fields(sale: Sale)
         answer = await buyer.ask("POST", "/v1/holds", content=body, headers={"content-type": "application/json"})
         assert problem(answer) == (422, "invalid"), body
         assert answer.json()["errors"], body
+
+
+async def test_a_joins_body_is_an_object_or_nothing(sale: Sale) -> None:
+    buyer = await sale.buyer().introduce()
+    for body in ("{", "[]", "7", "\xff"):
+        answer = await buyer.ask("POST", "/v1/line", content=body.encode("latin-1"))
+        assert problem(answer) == (422, "invalid"), body
+    assert (await buyer.ask("POST", "/v1/line", json={})).status_code == 201
+
+
+async def test_whoever_left_has_given_the_slot_away_and_holds_nothing(sale: Sale) -> None:
+    buyer = await admitted(sale)
+    assert (await buyer.ask("DELETE", "/v1/line")).status_code == 204
+    assert problem(await buyer.hold(zone="R", quantity=1)) == (403, "not-admitted")
+
+
+async def test_a_hold_that_is_being_paid_is_not_given_back(sale: Sale) -> None:
+    buyer = await admitted(sale)
+    hold = (await buyer.hold(zone="R", quantity=1)).json()
+    grant = sale.signer.verify(hold["payment_token"], PaymentGrant, now=0)
+    await payments.accept(
+        sale.ledger.database,
+        str(sale.config.ref),
+        hold_id=grant.hold_id,
+        buyer=grant.user,
+        idempotency_key="key",
+        body_hash="h",
+        method_type="card",
+        method_token="tok_ok",
+        protocol="TwoPhase",
+        take_over_seconds=60,
+    )
+    answer = await buyer.ask("DELETE", f"/v1/holds/{hold['hold_id']}")
+    assert problem(answer) == (409, "already-paying")
+    assert (await buyer.ask("GET", f"/v1/holds/{hold['hold_id']}")).json()["state"] == "paying"
 
 
 async def test_requests_beyond_the_bounds_are_refused(sale: Sale) -> None:

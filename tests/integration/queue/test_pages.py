@@ -157,6 +157,22 @@ async def test_what_went_wrong_is_said_in_the_pages_own_words(sale: Sale) -> Non
         assert "<y>" not in page
 
 
+async def test_what_a_cookie_or_an_address_brings_is_never_an_error_of_ours(sale: Sale) -> None:
+    reader = await admitted_reader(sale)
+    name = sale.config.ref.cookie
+    for path in ("/?payment=%00", "/?payment=" + "x" * 200, "/?payment=", "/?payment=nothing"):
+        assert "There is no such payment." in await reader.open(path)
+    reader.cookies[f"{name}-hold"] = "%00"
+    assert "Choose your seats" in await reader.open()
+    reader.cookies[name] = "k1.e30.AAAA"
+    assert "Take a place in the line" in await reader.open()
+    assert reader.cookies[name] != "k1.e30.AAAA"
+    newer_key = reader.cookies[name].replace("k1.", "k2.", 1)
+    reader.cookies[name] = newer_key
+    assert "Take a place in the line" in await reader.open()
+    assert reader.cookies[name] == newer_key  # this server may only not know the key yet
+
+
 async def test_pages_are_small_and_locked_down(sale: Sale) -> None:
     reader = await admitted_reader(sale)
     for path in ("/", "/?zone=R", "/?tickets"):

@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 #: Raised only for a change that older consumers cannot read; adding an optional field is not one.
 COMMAND_VERSION = 1
+#: The alphabet of our ids; whatever else comes is poison, and must not reach a store.
+_ID = r"^[A-Za-z0-9_-]+$"
 
 
 class PaymentCommand(BaseModel):
@@ -17,8 +19,8 @@ class PaymentCommand(BaseModel):
 
     version: int = Field(default=COMMAND_VERSION, ge=1, le=COMMAND_VERSION)
     event: str = Field(max_length=128)
-    payment_id: str = Field(max_length=64)
-    hold_id: str = Field(max_length=64)
+    payment_id: str = Field(max_length=64, pattern=_ID)
+    hold_id: str = Field(max_length=64, pattern=_ID)
     accepted_at: AwareDatetime
 
     @property

@@ -26,6 +26,10 @@ class TokenError(Exception):
         self.reason = reason
 
 
+class UnknownKeyError(TokenError):
+    """Its key id is not in the ring: retired, of another event's life, or newer than the ring that was read."""
+
+
 class _Claims(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -113,7 +117,7 @@ class Signer:
         payload, _, signature = rest.partition(".")
         key = self._keys[_PURPOSE_OF_TYPE[kind]].get(key_id)
         if key is None:
-            raise TokenError("the token is not one of this event, or its key has been retired")
+            raise UnknownKeyError("the token is not one of this event, or its key has been retired")
         try:
             presented = _decode(signature)
             # The MAC is checked over the text as it came, before anything in it is parsed.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Identity, Pass, Place, Signer, TokenError
+from ticketon_contract.tokens import Identity, Pass, Place, Signer, TokenError, UnknownKeyError
 
 SEPARATOR = "~"
 _KINDS: tuple[type[Identity] | type[Place] | type[Pass], ...] = (Identity, Place, Pass)
@@ -18,6 +18,10 @@ MAX_BUNDLE_CHARS = 2048
 #: A place is worth nothing after the sale; a month outlives any.
 COOKIE_SECONDS = 30 * 24 * 3600
 _BEARER = "bearer "
+
+
+class UnknownKeyProblemError(ProblemError):
+    """TOKEN_INVALID, for a key id that this server does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,9 @@ def _claims(token: str, index: int, signer: Signer, *, now: float) -> Identity |
     for kind in (_KINDS[index], *(_KINDS[:index] + _KINDS[index + 1 :])):
         try:
             claims: Identity | Place | Pass = signer.verify(token, kind, now=now)
+        except UnknownKeyError as error:
+            detail = f"{error.reason}; GET /v1/identity gives a new one"
+            raise UnknownKeyProblemError(Problem.TOKEN_INVALID, detail) from error
         except TokenError as error:
             if "expired" in error.reason:
                 return None

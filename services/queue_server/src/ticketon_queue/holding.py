@@ -7,6 +7,7 @@ from ticketon_contract.problems import Problem, ProblemError
 from ticketon_ledger import Hold, HoldState
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials
+from ticketon_queue.line import State
 
 
 class Holding:
@@ -17,7 +18,7 @@ class Holding:
 
     async def hold_seats(self, buyer: Credentials, seats: Sequence[str]) -> Hold:
         """Hold named seats, all or none."""
-        number = self._admitted(buyer)
+        number = await self._admitted(buyer)
         config = self._context.live.config
         return await self._context.ledger.hold_seats(
             self._context.event,
@@ -30,7 +31,7 @@ class Holding:
 
     async def hold_quantity(self, buyer: Credentials, zone: str, quantity: int) -> Hold:
         """Hold the best of a zone."""
-        number = self._admitted(buyer)
+        number = await self._admitted(buyer)
         config = self._context.live.config
         return await self._context.ledger.hold_quantity(
             self._context.event,
@@ -54,12 +55,14 @@ class Holding:
         return hold
 
     async def release(self, buyer: Credentials, hold_id: str) -> None:
-        """Give a hold back; raises NOT_FOUND, NOT_YOURS, HOLD_LOST."""
-        await self.find(buyer, hold_id)
+        """Give a hold back; raises NOT_FOUND, NOT_YOURS, HOLD_LOST, ALREADY_PAYING."""
+        found = await self.find(buyer, hold_id)
+        if found.state is HoldState.PAYING:
+            raise ProblemError(Problem.ALREADY_PAYING, "the hold is being paid; it comes back by itself if that fails")
         await self._context.ledger.release(self._context.event, hold_id, buyer=buyer.user)
 
-    def _admitted(self, buyer: Credentials) -> int:
-        """Return the number whose pass this is. A pass is enough: Redis may be away."""
+    async def _admitted(self, buyer: Credentials) -> int:
+        """Return the number whose pass this is. While Redis is away a pass alone is enough."""
         config = self._context.live.config
         if config.closing:
             raise ProblemError(Problem.CLOSING, "the sale is being closed; no more seats are held")
@@ -68,4 +71,8 @@ class Holding:
         if buyer.held_pass is None:
             detail = "GET /v1/line until its state is admitted, and send the pass it gives; a pass that expired is none"
             raise ProblemError(Problem.NOT_ADMITTED, detail)
+        # A pass is good for its time, but whoever left has given the slot to somebody else.
+        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass)
+        if standing is not None and standing.state is State.GONE:
+            raise ProblemError(Problem.NOT_ADMITTED, "you left the line, or your session is over; take a new place")
         return buyer.held_pass.number

@@ -24,6 +24,8 @@ ANSWER_SECONDS = 1.0
 CONNECT_SECONDS = 1.0
 
 _KEYS = ("state", "members", None, "sessions", "left", "reentry", "reentered", "confirmed", "rebases")
+#: Fields of the summary that the ledger has to be asked for.
+_COUNTS = ("capacity", "sold", "paying", "held", "free")
 _SCRIPTS = ("visit", "advance", "ceilings", "rebase")
 
 
@@ -186,10 +188,13 @@ class LineStore:
         key = self._event.redis_key("publisher")
         return (await self._call(("SET", key, "1", "NX", "PX", milliseconds)))[0] is not None
 
-    async def publish(self, summary: LineSummary) -> None:
-        """Write the summary that the operator reads."""
-        fields = [part for name, value in summary.model_dump().items() for part in (name, value)]
-        await self._call(("HSET", self._event.line_summary_key, *fields))
+    async def publish(self, summary: LineSummary, *, counted: bool) -> None:
+        """Write the summary that the operator reads. Seats that were not ``counted`` replace none that were."""
+        key, fields = self._event.line_summary_key, summary.model_dump()
+        fresh = {name: value for name, value in fields.items() if counted or name not in _COUNTS}
+        commands: list[Sequence[Any]] = [("HSET", key, *(part for pair in fresh.items() for part in pair))]
+        commands += [("HSETNX", key, name, fields[name]) for name in _COUNTS if not counted]
+        await self._call(*commands)
 
     async def sold_out(self) -> bool:
         """Whether nothing is left to sell, as the summary of whoever published last has it."""

@@ -25,8 +25,8 @@ from ticketon_queue.pages import forms
 from ticketon_queue.pages.views import Views
 from ticketon_queue.ticker import Ticker
 
-#: Holds are short statements; more connections than this only queue inside Postgres.
-LEDGER_CONNECTIONS = 8
+#: Holds are short statements; more connections than this only queue inside Postgres, whose default allows 100 in all.
+LEDGER_CONNECTIONS = 5
 
 
 def assemble(context: Context) -> ASGIApp:

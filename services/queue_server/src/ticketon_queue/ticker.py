@@ -29,6 +29,8 @@ CONFIG_SECONDS = 1.0
 PUBLISH_SECONDS = 1.0
 #: One server publishes at a time, for a little less than a second, so that the figures come every second.
 PUBLICATION_MS = 950
+#: Counting seats takes milliseconds; figures do not wait longer for a Postgres that hangs.
+COUNT_SECONDS = 3.0
 #: While a store is away.
 AWAY_SECONDS = 0.5
 
@@ -131,15 +133,16 @@ class Ticker:
         begun = time.monotonic()
         mine = await self._store.claim_publication(PUBLICATION_MS)
         try:
-            if mine:
-                self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
-            else:
-                await self._ledger.ping()
+            async with asyncio.timeout(COUNT_SECONDS):
+                if mine:
+                    self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
+                else:
+                    await self._ledger.ping()
             self._health.report("postgres", ok=True)
-        except LedgerError as error:  # the last counts are better than none: the line's own figures are fresh
+        except (LedgerError, TimeoutError) as error:  # old counts are better than none: the line's figures are fresh
             self._note("postgres", error)
         if mine:
-            await self._store.publish(self._summary())
+            await self._store.publish(self._summary(), counted=bool(self._counts))
         self._line.sold_out = await self._store.sold_out()
         return max(0.0, PUBLISH_SECONDS - (time.monotonic() - begun))
 

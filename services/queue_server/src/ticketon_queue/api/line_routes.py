@@ -3,6 +3,7 @@
 ``gateway`` calls them without FastAPI in between; FastAPI knows them for openapi.json and as a second way in.
 """
 
+import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +31,20 @@ NEAR_POSITIONS = 1_000
 STREAM_SECONDS = 300.0
 HEARTBEAT_SECONDS = 15.0
 _NO_STORE = {"cache-control": "no-store"}
+
+
+async def _object_or_nothing(request: Request) -> None:
+    """A join's body may be empty; where there is one it is an object, whose fields nothing asks for yet."""
+    body = await request.body()
+    if not body:
+        return
+    try:
+        good = isinstance(json.loads(body), dict)
+    except ValueError:
+        good = False
+    if not good:
+        errors = [{"field": "body", "message": "should be a JSON object, or empty"}]
+        raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,7 @@ class LineRoutes:
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""
+        await _object_or_nothing(request)
         buyer = self._context.buyer(request)
         standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass)
         return self.place(buyer, standing, 201 if standing.new else 200)

@@ -147,7 +147,7 @@ class HoldRequest(BaseModel):
     )
 
     seats: Annotated[list[SeatId], Field(min_length=1, max_length=MOST_SEATS)] | None = None
-    zone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    zone: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     quantity: Annotated[int, Field(ge=1, le=MOST_SEATS)] | None = None
 
     @model_validator(mode="after")

@@ -90,7 +90,14 @@ def _add_event(app: FastAPI, context: Context, seats: Seats) -> None:
 def _add_line(app: FastAPI, line: LineRoutes) -> None:
     place = models.PlaceDocument
     away = (Problem.UNAVAILABLE,)
-    closed: Sequence[Problem] = (Problem.NOT_OPEN, Problem.CLOSING, *away, *_WHO, Problem.ORIGIN_FORBIDDEN)
+    closed: Sequence[Problem] = (
+        Problem.NOT_OPEN,
+        Problem.CLOSING,
+        Problem.INVALID,
+        *away,
+        *_WHO,
+        Problem.ORIGIN_FORBIDDEN,
+    )
     add: Any = app.add_api_route
     add("/v1/identity", line.identity, methods=["GET"], tags=["line"], response_model=models.IdentityDocument)
     add(
@@ -167,7 +174,13 @@ def _add_holds(app: FastAPI, context: Context, holding: Holding) -> None:
         response.headers.update(_NO_STORE)
         return documents.hold_document(found, context.live.config, context.live.signer)
 
-    @app.delete("/v1/holds/{hold_id}", tags=["holds"], summary="Give seats back", status_code=204, responses=responses)
+    @app.delete(
+        "/v1/holds/{hold_id}",
+        tags=["holds"],
+        summary="Give seats back",
+        status_code=204,
+        responses={**responses, **documented(Problem.ALREADY_PAYING)},
+    )
     async def release_hold(request: Request, hold_id: str) -> Response:
         await holding.release(context.buyer(request), hold_id)
         return Response(status_code=204, headers=_NO_STORE)

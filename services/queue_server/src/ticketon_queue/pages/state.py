@@ -1,5 +1,6 @@
 """What a page knows of whoever opened it, gathered once a request."""
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -8,12 +9,18 @@ from starlette.requests import Request
 from ticketon_contract.problems import ProblemError
 from ticketon_contract.tokens import Identity
 from ticketon_queue.context import Context
-from ticketon_queue.credentials import Credentials, cookie_value, new_user, set_cookie
+from ticketon_queue.credentials import Credentials, UnknownKeyProblemError, cookie_value, new_user, set_cookie
 from ticketon_queue.pages.texts import Catalogue, catalogue, choose
 
 #: Kept beside the cookie of the tokens, so that a refreshed page finds its hold again; it is worth nothing by itself.
 HOLD_SUFFIX = "-hold"
 LANGUAGE_SUFFIX = "-lang"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def an_id(text: str | None) -> str | None:
+    """Return what may be the id of a hold or a payment; None for anything else that came by cookie or address."""
+    return text if text is not None and _ID.fullmatch(text) else None
 
 
 @dataclass
@@ -34,8 +41,11 @@ def visitor(context: Context, request: Request) -> Visitor:
     asked = request.query_params.get("lang")
     language = choose(asked or cookie_value(header, name + LANGUAGE_SUFFIX), request.headers.get("accept-language", ""))
     cookies = [set_cookie(name + LANGUAGE_SUFFIX, language)] if asked else []
+    replaceable = True
     try:
         buyer = context.buyer_if_known(request)
+    except UnknownKeyProblemError:  # a key that this server has not been given yet: keep the cookie, for it may be good
+        buyer, replaceable = None, request.method != "GET"
     except ProblemError:
         buyer = None
     new = buyer is None
@@ -44,8 +54,9 @@ def visitor(context: Context, request: Request) -> Visitor:
         user = new_user()
         bundle = signer.sign(Identity(user=user))
         buyer = Credentials(user, tokens=((Identity(user=user), bundle),), from_cookie=True)
-        cookies.append(set_cookie(name, bundle))
-    return Visitor(buyer, catalogue(language), cookie_value(header, name + HOLD_SUFFIX), new, cookies)
+        if replaceable:
+            cookies.append(set_cookie(name, bundle))
+    return Visitor(buyer, catalogue(language), an_id(cookie_value(header, name + HOLD_SUFFIX)), new, cookies)
 
 
 def hold_cookie(context: Context, hold_id: str | None) -> str:

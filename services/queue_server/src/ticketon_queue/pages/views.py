@@ -20,7 +20,7 @@ from ticketon_queue.holding import Holding
 from ticketon_queue.line import Standing, State
 from ticketon_queue.pages.rendering import page
 from ticketon_queue.pages.seat_map import rows_of
-from ticketon_queue.pages.state import Visitor, hold_cookie, seconds_until, visitor
+from ticketon_queue.pages.state import Visitor, an_id, hold_cookie, seconds_until, visitor
 from ticketon_queue.pages.texts import moment
 
 #: A payment settles within a second or two; who looks is shown the change soon.
@@ -61,9 +61,8 @@ class Views:
         return self._render(request, who, "away.html", {"refresh": AWAY_SECONDS, "notice": notice}, status=503)
 
     async def _choose(self, request: Request, who: Visitor) -> Response:
-        payment_id = request.query_params.get("payment")
-        if payment_id:
-            return await self._payment(request, who, payment_id)
+        if "payment" in request.query_params:
+            return await self._payment(request, who, an_id(request.query_params["payment"]))
         if "tickets" in request.query_params:
             return await self._tickets(request, who)
         hold = await self._hold(who)
@@ -163,8 +162,10 @@ class Views:
         }
         return self._render(request, who, "hold.html", values, secret=True)
 
-    async def _payment(self, request: Request, who: Visitor, payment_id: str) -> Response:
-        payment = await payment_statements.payment(self._context.ledger.database, self._context.event, payment_id)
+    async def _payment(self, request: Request, who: Visitor, payment_id: str | None) -> Response:
+        payment = None
+        if payment_id is not None:
+            payment = await payment_statements.payment(self._context.ledger.database, self._context.event, payment_id)
         if payment is None or payment.buyer != who.buyer.user:
             values: dict[str, Any] = {"payment": None, "order": None, "refresh": None, "action": None}
             return self._render(request, who, "payment.html", values, status=404)

@@ -84,6 +84,8 @@ local function visit(what, user, presented, pass_end)
   end
   if not joins_open then return { 'closed', number, 0, 0, 0 } end
   if issued >= ceiling then return { 'full', 0, 0, 0, 0 } end
+  -- An old token of this buyer that comes late must not take the new place away again.
+  if number > 0 then redis.call('SADD', LEFT, number) end
   issued = issued + 1
   redis.call('HSET', MEMBERS, user, issued)
   redis.call('HSET', STATE, 'issued', issued)
