@@ -89,8 +89,10 @@ def server() -> dict[str, Any]:
         ],
         # Every second: a pod is Ready as soon as it is, which is what a warm apply waits for.
         "startupProbe": _probe("/readyz", period=1, failures=STARTUP_SECONDS, timeout=1),
-        "readinessProbe": _probe("/readyz", period=2, failures=2, timeout=2),
-        "livenessProbe": _probe("/livez", period=10, failures=3, timeout=5),
+        # Patient: a server that is slow under a crowd must not be taken from it, nor be started anew. One that drains
+        # leaves the endpoints by its end, not by this.
+        "readinessProbe": _probe("/readyz", period=2, failures=3, timeout=5),
+        "livenessProbe": _probe("/livez", period=10, failures=6, timeout=5),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
     }
 
