@@ -8,7 +8,7 @@ from support.money import STALLS, STANDING, configuration, hall
 
 from ticketon_contract.config import Zone
 from ticketon_contract.names import EventRef
-from ticketon_ledger import Hold, InventoryRefused, Ledger, UnknownZone
+from ticketon_ledger import Hold, HoldLost, InventoryRefused, Ledger, UnknownZone, payments
 
 
 @pytest.fixture
@@ -101,7 +101,27 @@ async def test_a_zone_of_named_seats_becomes_general_admission_while_nobody_hold
     assert await capacities(ledger, event) == {"R": 10, "GA": 20}
 
 
-async def test_a_job_of_an_older_generation_that_comes_late_changes_nothing(ledger: Ledger, event: EventRef) -> None:
-    await ledger.apply_inventory(configuration(event, [STALLS], generation=5))
-    assert await ledger.apply_inventory(configuration(event, generation=4)) == 50
-    assert await capacities(ledger, event) == {"R": 50}
+async def test_a_hold_that_ran_out_ends_when_its_seats_get_another_price(ledger: Ledger, event: EventRef) -> None:
+    lapsed = await held(ledger, event, "R-1-1", seconds=0.05)
+
+    async def run_out() -> bool:
+        hold = await ledger.hold(str(event), lapsed.id)
+        return hold is not None and hold.state == "expired"
+
+    assert await eventually_async(run_out)
+    zones = [STALLS.model_copy(update={"price": 99}), STANDING]
+    await ledger.apply_inventory(configuration(event, zones, generation=2))
+    with pytest.raises(HoldLost):
+        await payments.accept(
+            ledger.database,
+            str(event),
+            hold_id=lapsed.id,
+            buyer="ann",
+            idempotency_key="k",
+            body_hash="",
+            method_type="card",
+            method_token="tok_ok",
+            protocol="TwoPhase",
+            take_over_seconds=60,
+        )
+    assert (await held(ledger, event, "R-1-1")).amount == 99

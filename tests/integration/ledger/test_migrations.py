@@ -11,6 +11,7 @@ from support.money import configuration
 
 from ticketon_contract.names import EventRef
 from ticketon_ledger import Ledger, LedgerUnavailable
+from ticketon_ledger.errors import BadValue
 from ticketon_ledger.migrate import differences, migrate
 
 
@@ -85,3 +86,35 @@ async def test_the_job_fails_for_a_retry_when_postgres_is_away(event: EventRef, 
     log.touch()
     assert await _job(event_file, "postgresql://ticketon@127.0.0.1:1/ticketon", log) == 1
     assert json.loads(log.read_text())["result"] == "failed"
+
+
+async def test_a_url_with_options_serves_the_job_as_it_serves_the_servers(database_url: str) -> None:
+    url = f"{database_url}?sslmode=prefer"
+    await migrate(url)
+    assert await differences(url) == []
+    async with await Ledger.connect(url) as ledger:
+        await ledger.ping()
+
+
+@pytest.mark.parametrize("use", ["job", "server"])
+async def test_a_url_that_cannot_be_read_is_told_without_its_password(use: str) -> None:
+    url = "postgresql://ticketon:secret/part@127.0.0.1:5432/ticketon"
+
+    async def connect() -> None:
+        if use == "job":
+            await migrate(url)
+        else:
+            async with await Ledger.connect(url) as ledger:
+                await ledger.ping()
+
+    with pytest.raises(LedgerUnavailable) as raised:
+        await connect()
+    assert "percent-encode" in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+async def test_text_that_postgres_cannot_hold_is_an_error_of_the_ledger(database_url: str) -> None:
+    await migrate(database_url)
+    async with await Ledger.connect(database_url) as ledger:
+        with pytest.raises(BadValue):
+            await ledger.hold("shows/gala", "a\x00b")

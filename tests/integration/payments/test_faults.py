@@ -10,12 +10,14 @@ import sys
 from typing import Any
 
 import pytest
+import redis.asyncio
 from support.eventually import eventually_async
 from support.payments import MakeSale, Payer, Sale, ServerProcess
 
 from ticketon_contract.config import ProviderProtocol
 from ticketon_contract.connections import Kafka
 from ticketon_contract.messages import PaymentCommand
+from ticketon_contract.summary import PaymentsSummary
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer
 from ticketon_ledger.audit import audit
 from ticketon_ledger.audit_books import Entry
@@ -213,19 +215,21 @@ async def test_poison_goes_to_the_dead_letters_with_its_reason_and_holds_up_noth
     foreign = {"event": "shows/another", "payment_id": "p", "hold_id": "h", "accepted_at": "2026-11-23T00:00:00Z"}
     unknown = {**foreign, "event": sale.event}
     newer = {**unknown, "version": 99}
-    poison = [b"\xff\x00 nonsense", b"{}", json.dumps(foreign).encode(), json.dumps(unknown).encode()]
-    await sent(sale, *((b"h", value) for value in [*poison, json.dumps(newer).encode()]))
+    nul = {**unknown, "payment_id": "p\x00"}
+    poison = [b"\xff\x00 nonsense", b"{}", *(json.dumps(one).encode() for one in (foreign, unknown, newer, nul))]
+    await sent(sale, *((b"h", value) for value in poison))
     assert (await ann.settled(await ann.accepted()))["state"] == "paid"
-    buried = await letters(sale, 5)
+    buried = await letters(sale, 6)
     reasons = [dict(letter.headers)["reason"].decode() for letter in buried]
     assert sorted(reason.partition(":")[0] for reason in reasons) == [
         "a command of another event",
         "not a command",
         "not a command",
         "not a command",
+        "not a command",
         "there is no such payment",
     ]
-    assert sorted(letter.value for letter in buried) == sorted([*poison, json.dumps(newer).encode()])
+    assert sorted(letter.value for letter in buried) == sorted(poison)
     await dead_letters_by_command(sale)
 
 
@@ -244,11 +248,11 @@ async def dead_letters_by_command(sale: Sale) -> None:
         return done.stdout
 
     listed = (await dlq("list")).splitlines()
-    assert len(listed) == 5
+    assert len(listed) == 6
     number = next(line.split()[0] for line in listed if "another event" in line)
     assert json.loads(json.loads(await dlq("show", number))["value"])["event"] == "shows/another"
     assert (await dlq("replay", number)).startswith("replayed ")
-    assert len(await letters(sale, 6)) == 6  # it is still not ours
+    assert len(await letters(sale, 7)) == 7  # it is still not ours
 
 
 async def test_without_kafka_payments_are_accepted_and_settled_when_it_is_back(
@@ -263,6 +267,49 @@ async def test_without_kafka_payments_are_accepted_and_settled_when_it_is_back(
         payers[await payer.accepted()] = payer
     await asyncio.to_thread(kafka_server.start)
     assert set((await all_settled(payers)).values()) == {"paid"}
+    await audited(sale)
+
+
+async def test_kafka_going_and_coming_back_is_told_although_nobody_pays(
+    sale: Sale, kafka_server: KafkaServer, redis_server: RedisServer
+) -> None:
+    client = redis.asyncio.from_url(redis_server.url)
+
+    async def kafka_ok() -> bool:
+        value = await client.hget(sale.config.ref.payments_summary_key, "0")
+        return PaymentsSummary.model_validate_json(value or b"").kafka_ok
+
+    async def kafka_away() -> bool:
+        return not await kafka_ok()
+
+    assert await eventually_async(kafka_ok, within_seconds=15)
+    await asyncio.to_thread(kafka_server.kill)
+    assert await eventually_async(kafka_away, within_seconds=15)
+    await asyncio.to_thread(kafka_server.start)
+    assert await eventually_async(kafka_ok, within_seconds=20)
+    await client.aclose()
+
+
+@BOTH
+async def test_money_for_seats_that_are_gone_goes_back(make_sale: MakeSale, protocol: ProviderProtocol) -> None:
+    """The one transaction loses: somebody with access to the records freed the seat while the provider was busy."""
+    sale = await make_sale(protocol=protocol)
+    await sale.serve()
+    sale.provider.faults(latency_ms=700)
+    ann = await sale.payer("R-1-1")
+    payment = await ann.accepted()
+    for statement in (
+        "UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL WHERE hold_id = $1",
+        "UPDATE seat_hold SET state = 'released' WHERE id = $1",
+        "UPDATE buyer SET taken = 0 WHERE last_hold = $1",
+    ):
+        await sale.ledger.database.fetch(statement, ann.hold.id)
+    ben = await sale.payer("R-1-1", buyer="ben")
+    view = await ann.settled(payment)
+    assert view["state"] == ("voided" if protocol is ProviderProtocol.TWO_PHASE else "refunded")
+    assert "order_id" not in view
+    assert (await ben.settled(await ben.accepted()))["state"] == "paid"
+    assert (await sale.captured())[payment] == 0
     await audited(sale)
 
 

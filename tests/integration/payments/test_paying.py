@@ -97,6 +97,9 @@ async def test_paying_a_hold_that_another_has_taken_is_refused_and_nobody_is_cha
     assert response.status_code == 410
     assert response.json()["type"].endswith("/hold-lost")
     assert await sale.captured() == {}
+    metrics = await sale.servers[0].metrics()
+    failed = f'cause="hold_lost",event="{sale.event}",outcome="failed"'
+    assert f"ticketon_payment_transactions_total{{{failed}}} 1.0" in metrics
 
 
 async def test_a_token_that_came_too_late_is_a_lost_hold_and_still_looks_at_its_payment(sale: Sale) -> None:
@@ -239,6 +242,14 @@ async def test_a_plain_form_pays_and_goes_back_to_the_events_own_page_only(sale:
     assert (await ann.settled(parse_qs(location.query)["payment"][0]))["state"] == "paid"
     forged = await sent(payment_token="forged")
     assert forged.headers["location"] == f"{sale.config.base_url}/?problem=token-invalid"
+
+
+async def test_nothing_but_payments_is_served(sale: Sale) -> None:
+    server = sale.servers[0]
+    for path in ("/", "/openapi.json", "/docs", "/v1/holds", "/metrics", "/readyz"):
+        assert (await server.client.get(f"{server.url}{path}")).status_code == 404
+    contract = (await server.client.get(f"{server.url}/v1/payments/openapi.json")).json()
+    assert set(contract["paths"]) == {"/v1/payments", "/v1/payments/{payment_id}"}
 
 
 async def test_only_the_events_own_origin_may_call_from_a_browser(sale: Sale) -> None:

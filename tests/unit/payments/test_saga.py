@@ -128,3 +128,14 @@ def test_every_step_that_ends_a_transaction_says_why() -> None:
             step = decide(state, pending, outcome, late=True)
             if step is not None and step.write in {W.GIVE_BACK, W.GIVE_UP, W.CAPTURED, W.VOID_ORDER}:
                 assert isinstance(step.cause, Cause)
+
+
+def test_a_refusal_is_final_only_when_nothing_was_asked_before() -> None:
+    """A time-out, then a 4xx (the card's token was used up): the first call may yet turn out to have taken money."""
+    first = decide(S.ACCEPTED, P.AUTHORIZE, R.REFUSED, again=False)
+    assert first is not None
+    assert (first.write, first.state, first.pending) == (W.GIVE_BACK, S.DECLINED, P.NOTHING)
+    for state, pending in ((S.ACCEPTED, P.AUTHORIZE), (S.UNKNOWN, P.AUTHORIZE), (S.UNKNOWN, P.ASK)):
+        step = decide(state, pending, R.REFUSED, again=True)
+        assert step is not None
+        assert (step.write, step.state, step.pending) == (W.GIVE_UP, S.EXPIRED, P.ASK)

@@ -112,7 +112,7 @@ CHECKS: Sequence[Check] = (
                || coalesce(orders.state, 'missing') AS why
         FROM payment LEFT JOIN orders ON orders.payment_id = payment.id
         WHERE payment.captured > 0 AND {_of("payment")}
-          AND NOT (payment.refunded >= payment.captured)
+          AND NOT (payment.refunded >= payment.captured) AND payment.pending = 'nothing'
           AND (orders.state IS DISTINCT FROM 'paid' OR NOT EXISTS (
                   SELECT FROM ticket WHERE ticket.order_id = orders.id AND ticket.state = 'valid'))
         """,

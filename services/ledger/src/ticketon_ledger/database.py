@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import asyncpg
 
-from ticketon_ledger.errors import Duplicate, LedgerUnavailable
+from ticketon_ledger.errors import BadValue, Duplicate, LedgerUnavailable
 
 #: A statement of ours takes milliseconds; one that takes this long is stuck behind a fault.
 COMMAND_SECONDS = 10.0
@@ -21,6 +21,7 @@ CONNECT_SECONDS = 5.0
 #: How long a request waits for a free connection before it is told to come again.
 ACQUIRE_SECONDS = 5.0
 _ROLLED_BACK_TRIES = 5
+_UNREADABLE = "postgres-url cannot be read: percent-encode the special characters of its password"
 
 _UNAVAILABLE = (
     OSError,
@@ -32,6 +33,8 @@ _UNAVAILABLE = (
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
     asyncpg.ReadOnlySQLTransactionError,  # a replica that has not been promoted yet
     asyncpg.InternalClientError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password: somebody will put it right
+    asyncpg.InvalidCatalogNameError,  # no such database yet
 )
 _ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -52,6 +55,8 @@ class Statements(Protocol):
 def _faults() -> Iterator[None]:
     try:
         yield
+    except asyncpg.DataError as error:
+        raise BadValue(str(error)) from error
     except asyncpg.UniqueViolationError as error:
         raise Duplicate(str(error)) from error
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
@@ -59,6 +64,15 @@ def _faults() -> Iterator[None]:
         raise LedgerUnavailable(f"the ledger is not migrated yet: {error}") from error
     except _UNAVAILABLE as error:
         raise LedgerUnavailable(f"Postgres is away: {type(error).__name__}: {error}") from error
+
+
+async def connect_once(dsn: str) -> Any:
+    """One connection outside of any pool, for migrations; raises LedgerUnavailable."""
+    with _faults():
+        try:
+            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
+        except ValueError:
+            raise LedgerUnavailable(_UNREADABLE) from None
 
 
 class Transaction:
@@ -105,8 +119,8 @@ class Database:
                     "jit": "off",  # compiling costs more than any of our statements takes
                 },
             )
-        except (ValueError, *_UNAVAILABLE) as error:
-            raise LedgerUnavailable(f"the address of Postgres is of no use: {error}") from error
+        except ValueError:
+            raise LedgerUnavailable(_UNREADABLE) from None
         return cls(pool, acquire_seconds=acquire_seconds)
 
     async def close(self) -> None:
@@ -149,8 +163,14 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         with _faults():
-            async with self._pool.acquire(timeout=self._acquire_seconds) as connection:
+            try:
+                connection = await self._pool.acquire(timeout=self._acquire_seconds)
+            except ValueError:
+                raise LedgerUnavailable(_UNREADABLE) from None  # its text repeats a part of the password
+            try:
                 yield connection
+            finally:
+                await self._pool.release(connection)
 
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Row]:
         async with self._connection() as connection:

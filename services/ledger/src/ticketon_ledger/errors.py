@@ -11,6 +11,7 @@ LedgerError
 ├── NotYours               the hold belongs to another buyer
 ├── AlreadyPaying          another payment has the hold, or has bought its seats
 ├── KeyReused              the idempotency key belongs to another request
+├── BadValue               a value that Postgres cannot hold, such as text with a NUL
 ├── Duplicate              a unique index refused a row; callers here find out which and say it better
 └── InventoryRefused       the inventory asked for would touch what is sold; the last good one stays in force
 """
@@ -104,6 +105,10 @@ class KeyReused(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key was used for another request; take a new key for a new attempt")
+
+
+class BadValue(LedgerError):
+    """A value that Postgres cannot hold; no id or name of ours looks like it."""
 
 
 class Duplicate(LedgerError):

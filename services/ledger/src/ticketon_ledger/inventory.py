@@ -39,9 +39,8 @@ _ADD = """
 INSERT INTO seat (event, id, zone, row, number, price)
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::int[], $5::int[], $6::bigint[])
 """
-_REPRICE = f"""
-UPDATE seat SET price = $3 WHERE event = $1 AND zone = $2 AND price <> $3 AND (state = 'free' OR {LAPSED})
-"""  # noqa: S608 - built from constants
+_LAPSED_AT_OLD_PRICE = f"SELECT id FROM seat WHERE event = $1 AND zone = $2 AND price <> $3 AND {LAPSED}"  # noqa: S608
+_REPRICE = "UPDATE seat SET price = $3 WHERE event = $1 AND zone = $2 AND price <> $3 AND state = 'free'"
 _ZONE = """
 INSERT INTO zone (event, name, position, price, rows, seats_per_row, capacity) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (event, name) DO UPDATE SET position = excluded.position, price = excluded.price, rows = excluded.rows,
@@ -92,8 +91,6 @@ async def _apply(config: EventConfig, transaction: Transaction) -> int:
     event = str(config.ref)
     await transaction.fetch(_LOCK, event)
     current = await transaction.fetchrow(_CURRENT, event)
-    if current is not None and current["generation"] > config.generation:
-        return int(current["capacity"])  # a Job of an older generation that came late
     if current is not None and current["currency"] != config.currency:
         await _refuse_currency(transaction, event, current["currency"], config.currency)
     wanted = {unit.id: unit for zone in config.zones for unit in _units(zone)}
@@ -104,7 +101,7 @@ async def _apply(config: EventConfig, transaction: Transaction) -> int:
     for position, zone in enumerate(config.zones):
         shape = (zone.price, zone.rows, zone.seats_per_row, zone.capacity)
         await transaction.fetch(_ZONE, event, zone.name, position, *shape)
-        await transaction.fetch(_REPRICE, event, zone.name, zone.price)
+        await _reprice(transaction, event, zone)
     gone = set(withdrawn)
     await _add(transaction, event, [unit for unit in wanted.values() if unit.id not in present or unit.id in gone])
     await transaction.fetch(_DROP_ZONES, event, [zone.name for zone in config.zones])
@@ -118,13 +115,24 @@ async def _refuse_currency(transaction: Transaction, event: str, old: str, new: 
         raise InventoryRefused(f"the currency cannot change from {old} to {new}: seats are held or sold in {old}")
 
 
+async def _reprice(transaction: Transaction, event: str, zone: Zone) -> None:
+    """Holds that ran out end here: at the old price, theirs could still be paid, the seat would have the new one."""
+    lapsed = await transaction.fetch(_LAPSED_AT_OLD_PRICE, event, zone.name, zone.price)
+    await _free_lapsed(transaction, event, sorted(row["id"] for row in lapsed))
+    await transaction.fetch(_REPRICE, event, zone.name, zone.price)
+
+
+async def _free_lapsed(transaction: Transaction, event: str, seats: Sequence[str]) -> None:
+    holds = [row["hold_id"] for row in await transaction.fetch(_LAPSED_HOLDS, event, seats)]
+    await transaction.fetch(END_HOLDS, event, holds, HoldState.EXPIRED)
+    await transaction.fetch(_FREE_LAPSED_SEATS, event, seats)  # those of holds that had ended before
+
+
 async def _withdraw(transaction: Transaction, event: str, seats: Sequence[str]) -> None:
     if not seats:
         return
     await transaction.fetch(_LOCK_SEATS, event, seats)
-    lapsed = [row["hold_id"] for row in await transaction.fetch(_LAPSED_HOLDS, event, seats)]
-    await transaction.fetch(END_HOLDS, event, lapsed, HoldState.EXPIRED)
-    await transaction.fetch(_FREE_LAPSED_SEATS, event, seats)  # those of holds that had ended before
+    await _free_lapsed(transaction, event, seats)
     taken: dict[str, list[str]] = defaultdict(list)
     for row in await transaction.fetch(_LOCK_SEATS, event, seats):
         if row["state"] != "free":

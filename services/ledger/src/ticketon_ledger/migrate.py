@@ -4,6 +4,7 @@ Safe to run twice and by several processes side by side: the lock is taken first
 to do. This is the only importer of Alembic and of SQLAlchemy's engine.
 """
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -12,16 +13,16 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from ticketon_ledger import tables  # noqa: F401 - fills the metadata
+from ticketon_ledger.database import connect_once
 from ticketon_ledger.errors import LedgerUnavailable
 
 #: One lock for all databases of a server that could share it; any constant does.
 _LOCK = 0x7465_6D69_6772  # "temigr"
-_CONNECT_SECONDS = 10
 
 
 def _configuration() -> Config:
@@ -43,16 +44,16 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, SQLModel.metadata))
 
 
-def _url(dsn: str) -> str:
-    scheme, _, rest = dsn.partition("://")
-    if scheme not in {"postgres", "postgresql"}:
-        raise LedgerUnavailable("the address of Postgres must begin with postgresql://")
-    return f"postgresql+asyncpg://{rest}"
+def _engine(dsn: str) -> AsyncEngine:
+    """An engine whose connections asyncpg opens itself: it knows every option of a URL that the servers' pools know."""
+    return create_async_engine(
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=functools.partial(connect_once, dsn)
+    )
 
 
 async def migrate(dsn: str) -> None:
     """Bring the database to the newest schema; raises LedgerUnavailable where Postgres does not answer."""
-    engine = create_async_engine(_url(dsn), poolclass=NullPool, connect_args={"timeout": _CONNECT_SECONDS})
+    engine = _engine(dsn)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
@@ -64,7 +65,7 @@ async def migrate(dsn: str) -> None:
 
 async def differences(dsn: str) -> list[object]:
     """What the database has and the models do not, or the other way round; empty after ``migrate``."""
-    engine = create_async_engine(_url(dsn), poolclass=NullPool)
+    engine = _engine(dsn)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_differences)

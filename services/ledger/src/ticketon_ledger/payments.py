@@ -58,14 +58,16 @@ WITH mine AS MATERIALIZED (
     WHERE event = $1 AND id = ANY($2) AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())
     ORDER BY id FOR UPDATE
 )
-UPDATE payment SET consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
+UPDATE payment SET attempts = attempts + CASE WHEN consumed_at IS NULL THEN 0 ELSE 1 END,
+    consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
 FROM mine WHERE payment.id = mine.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _DUE = f"""
 WITH due AS MATERIALIZED (
     SELECT id FROM payment WHERE event = $1 AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE payment SET consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
+UPDATE payment SET attempts = attempts + CASE WHEN consumed_at IS NULL THEN 0 ELSE 1 END,
+    consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
 FROM due WHERE payment.id = due.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _UNPRODUCED = f"""
@@ -87,7 +89,7 @@ UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1 
 """
 _UNDER_WAY = """
 SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown
-FROM payment WHERE event = $1 AND due_at IS NOT NULL
+FROM payment WHERE event = $1 AND due_at IS NOT NULL AND state <> 'expired'
 """
 
 

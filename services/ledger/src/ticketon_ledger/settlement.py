@@ -33,7 +33,8 @@ holding AS MATERIALIZED (
 # $5 state, $6 pending, $7 reason, $8 next action, $9 provider's id, $10 seconds until it is due (NULL: never)
 _MOVE = f"""
     UPDATE payment SET state = $5, pending = $6, reason = $7, next_action = $8,
-        provider_id = coalesce($9, payment.provider_id), attempts = payment.attempts + 1,
+        provider_id = coalesce($9, payment.provider_id),
+        refunded = CASE WHEN $5 = 'refunded' THEN payment.captured ELSE payment.refunded END,
         due_at = CASE WHEN $6 <> 'nothing' THEN now() + make_interval(secs => $10) END,
         settled_at = CASE WHEN $5 IN {_SETTLED} THEN coalesce(payment.settled_at, now()) ELSE payment.settled_at END,
         method_token = CASE WHEN $5 IN {_SETTLED} THEN '' ELSE payment.method_token END

@@ -38,7 +38,10 @@ def owned(partitions: Collection[int], *, servers: int, ordinal: int) -> set[int
 
 
 class Consumer:
-    """One per process. ``partitions`` are those it reads now."""
+    """One per process. ``partitions`` are those it reads now.
+
+    ``servers`` is of this process' start: when their number changes all are rolled, and until then the old shares hold.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Consumer:
         *,
         config: Callable[[], EventConfig],
         ordinal: int,
+        servers: int,
         lease_seconds: float,
     ) -> None:
         self._connection = connection
@@ -59,6 +63,7 @@ class Consumer:
         self._figures = figures
         self._config = config
         self._ordinal = ordinal
+        self._servers = servers
         self._lease_seconds = lease_seconds
         self._marks: dict[int, LowWater] = {}
         self._committed: dict[int, int] = {}
@@ -76,6 +81,8 @@ class Consumer:
                         await self._read(feed)
                 except KafkaUnavailable as error:
                     log.warning("Kafka is away", extra={"error": str(error)})
+                except Exception:  # whatever it is, partitions must not stay without a reader
+                    log.exception("reading begins anew")
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self._finish_tasks()
@@ -102,12 +109,13 @@ class Consumer:
                     await self._commit(feed)
                     commit_at = loop.time() + _COMMIT_SECONDS
         finally:
+            self.partitions = set()
             await self._finish_tasks()
             await self._commit(feed)
 
     def _assign(self, feed: Feed, topic: Collection[int]) -> None:
         """Go by the partitions the topic has: it may not be there yet, or have grown ahead of the configuration."""
-        mine = owned(topic, servers=self._config().payments.servers, ordinal=self._ordinal)
+        mine = owned(topic, servers=self._servers, ordinal=self._ordinal)
         if mine != self.partitions:
             log.info("partitions", extra={"partitions": sorted(mine)})
             feed.assign(mine)

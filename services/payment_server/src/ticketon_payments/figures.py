@@ -39,12 +39,17 @@ class Figures:
     def __init__(self, event: str) -> None:
         self._event = event
         self._accepted: deque[float] = deque(maxlen=_SAMPLES)
-        self._settled: deque[tuple[float, float, bool]] = deque(maxlen=_SAMPLES)
+        self._settled: deque[tuple[float, float | None, bool]] = deque(maxlen=_SAMPLES)
 
     def accepted(self) -> None:
         """Intake has recorded a new payment."""
         ACCEPTED.labels(self._event).inc()
         self._accepted.append(time.monotonic())
+
+    def failed(self, cause: Cause) -> None:
+        """A transaction failed before there was anything to time: refused by intake, or left to its lease."""
+        TRANSACTIONS.labels(self._event, "failed", cause).inc()
+        self._settled.append((time.monotonic(), None, False))
 
     def stage(self, stage: str, seconds: float) -> None:
         """One stage of one payment took this long."""
@@ -79,10 +84,10 @@ class Figures:
             self._settled.popleft()
         if not self._settled:
             return 0.0, 0.0, 0.0
-        times = sorted(seconds for _, seconds, _ in self._settled)
+        times = sorted(seconds for _, seconds, _ in self._settled if seconds is not None)
         failed = sum(not committed for _, _, committed in self._settled)
-        return _quantile(times, 0.5), _quantile(times, 0.99), failed / len(times)
+        return _quantile(times, 0.5), _quantile(times, 0.99), failed / len(self._settled)
 
 
 def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

@@ -33,6 +33,7 @@ from ticketon_ledger.records import UNSETTLED
 from ticketon_payments import pacing
 from ticketon_payments.figures import Figures
 from ticketon_payments.kafka import Bus, KafkaUnavailable
+from ticketon_payments.saga import Cause
 from ticketon_payments.sweepers import produce
 
 #: The same token that pays also looks at the payment afterwards, for a day.
@@ -169,8 +170,10 @@ class Intake:
         except KeyReused as error:
             raise ProblemError(Problem.KEY_REUSED, str(error)) from error
         except HoldLost as error:
+            self._figures.failed(Cause.HOLD_LOST)
             raise ProblemError(Problem.HOLD_LOST, f"{error}; nothing was charged") from error
         except LedgerUnavailable as error:
+            self._figures.failed(Cause.POSTGRES)
             raise _away() from error
 
     async def _produce(self, config: EventConfig, payment: Payment) -> None:

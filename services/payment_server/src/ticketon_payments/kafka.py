@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 #: A broker that answers does so in milliseconds; sends that wait longer are given up and repeated by the sweepers.
 REQUEST_MS = 5_000
 RETRY_SECONDS = 1.0
+_PROBE_SECONDS = 2.0
 _FETCH_WAIT_MS = 100
 Headers = Sequence[tuple[str, bytes]]
 
@@ -84,19 +85,36 @@ class Bus:
                 await asyncio.wait_for(self._producer.stop(), REQUEST_MS / 1000)
 
     async def _start(self) -> None:
+        told = ""
         while True:
-            # A broker of one asks for no replicas' word, but acks=all is what a cluster needs.
-            producer = AIOKafkaProducer(**_common(self._connection), acks="all")
+            producer = None
             try:
+                # A broker of one asks for no replicas' word, but acks=all is what a cluster needs.
+                producer = AIOKafkaProducer(**_common(self._connection), acks="all")
                 await producer.start()
-            except (KafkaError, OSError) as error:
-                log.warning("Kafka is away", extra={"error": str(error)})
-                with contextlib.suppress(KafkaError, OSError):
-                    await producer.stop()
+            except (KafkaError, OSError, ValueError) as error:  # ValueError: an authority or protocol of no use
+                if told != str(error):
+                    told = str(error)
+                    log.warning("Kafka cannot be reached", extra={"error": told})
+                if producer is not None:
+                    with contextlib.suppress(KafkaError, OSError):
+                        await producer.stop()
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 self._producer, self.ok = producer, True
                 return
+
+    async def probe(self) -> None:
+        """Ask Kafka for its metadata, and set ``ok`` by whether it answers."""
+        if self._producer is None:
+            return
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError):
+            self.ok = False
+        else:
+            self.ok = True
 
     async def send(
         self, topic: str, *, key: bytes, value: bytes, headers: Headers = (), within_seconds: float = REQUEST_MS / 1000

@@ -132,12 +132,17 @@ _CAPTURING = {
 }
 
 
-def decide(state: PaymentState, pending: Pending, outcome: Outcome, *, late: bool) -> Step | None:
+def decide(
+    state: PaymentState, pending: Pending, outcome: Outcome, *, late: bool = False, again: bool = False
+) -> Step | None:
     """Where a payment goes; None where the outcome means nothing at its place.
 
     ``late``: the time to settle it is over; for one that is being undone, the time to ask for stray money is.
+    ``again``: the provider may have been asked for this money before.
     """
     if state in _DECIDING_STATES and pending in {Pending.AUTHORIZE, Pending.ASK}:
+        if outcome is Outcome.REFUSED and again:
+            return _given_up(Cause.PROVIDER_ERROR)  # this request did nothing; an earlier one may have: look for it
         if (state, outcome, late) == (PaymentState.REQUIRES_ACTION, Outcome.NO_ANSWER, False):
             return Step(Write.NOTE, state, Pending.ASK)  # no answer about an action is no news of the payment
         return (_DECIDING_LATE if late else _DECIDING).get(outcome)

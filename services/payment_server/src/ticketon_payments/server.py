@@ -42,6 +42,7 @@ _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
 _FLUSH_SECONDS = 0.1
 _PUBLISH_SECONDS = 1.0
+_PROBE_SECONDS = 2.0
 #: Longer than a consumer takes to see its payments in flight through.
 _CONSUMER_SECONDS = 6.0
 _SWEEPER_SECONDS = 0.5
@@ -169,6 +170,7 @@ class _Server:
             self._figures,
             config=lambda: live.config,
             ordinal=settings.ordinal,
+            servers=live.config.payments.servers,
             lease_seconds=lease,
         )
         self._sweepers = Sweepers(pipeline, bus, self._settler, live.config.ref, lease_seconds=lease)
@@ -176,7 +178,14 @@ class _Server:
 
     def api(self) -> ASGIApp:
         """The routes, in their layers."""
-        api = FastAPI(title="Ticket-on payments", version="1", redirect_slashes=False, docs_url=None, redoc_url=None)
+        api = FastAPI(
+            title="Ticket-on payments",
+            version="1",
+            openapi_url="/v1/payments/openapi.json",
+            redirect_slashes=False,
+            docs_url=None,
+            redoc_url=None,
+        )
         problems.install(api)
         intake = Intake(
             self._ledger,
@@ -205,6 +214,7 @@ class _Server:
             every(_TELL_SECONDS, "tell", self._sweepers.tell),
             every(_FLUSH_SECONDS, "flush", self._flush),
             every(_PUBLISH_SECONDS, "publish", self._publish),
+            every(_PROBE_SECONDS, "probe", self._probe),
         ]
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
@@ -223,6 +233,11 @@ class _Server:
             ids = self._produced.copy()
             self._produced.clear()
             await payments.produced(self._ledger.database, str(self._live.config.ref), ids)
+        return False
+
+    async def _probe(self) -> bool:
+        """Whether Kafka answers is told by sends; when nothing is sent, by asking."""
+        await self._bus.probe()
         return False
 
     async def _publish(self) -> bool:

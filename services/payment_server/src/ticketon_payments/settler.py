@@ -58,7 +58,8 @@ class Settler:
         while going is not None and going.pending is not Pending.NOTHING:
             answer = await self._ask_provider(going)
             late = pacing.late(going, datetime.now(UTC), settle_seconds=self._settle_seconds)
-            step = decide(going.state, going.pending, answer.outcome, late=late)
+            again = going.attempts > 0 or going.state is not PaymentState.ACCEPTED
+            step = decide(going.state, going.pending, answer.outcome, late=late, again=again)
             if step is None:
                 log.error(
                     "an answer that does not fit",
@@ -129,7 +130,11 @@ class Settler:
                 return await write()
             except LedgerUnavailable:
                 await asyncio.sleep(_WRITE_PAUSE_SECONDS * 2**attempt)
-        return await write()
+        try:
+            return await write()
+        except LedgerUnavailable:
+            self._figures.failed(Cause.POSTGRES)
+            raise
 
     async def _tell(self, payment: Payment, state: PaymentState, cause: Cause | None) -> None:
         if cause is None:
