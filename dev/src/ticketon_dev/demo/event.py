@@ -16,7 +16,7 @@ Manifest = dict[str, Any]
 
 #: What differs from the sample, so that everything that happens in an evening can be watched in three minutes.
 HURRY: Manifest = {
-    "admission": {"perMinute": 1000, "maxActive": 500, "sessionSeconds": 60, "graceSeconds": 15},
+    "admission": {"perMinute": 1000, "maxActive": 500, "sessionSeconds": 60, "graceSeconds": 20},
     "holdSeconds": 20,  # holds that run out come back in time for those who wait for them
     "queueServers": {
         "minReplicas": 1,
