@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ticketon_dev.crowd import NoAnswerError
+from ticketon_dev.demo.cluster_api import UnreadableError
 from ticketon_dev.demo.install import open_lab
 from ticketon_dev.demo.show import Wishes, timed
 from ticketon_dev.errors import SetupError
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         lab = open_lab(locations(checkout(), os.environ, Path.home()))
         return asyncio.run(timed(lab, Wishes(buyers=given.buyers, seed=given.seed), Progress()))
-    except (SetupError, NoAnswerError) as problem:
+    except (SetupError, NoAnswerError, UnreadableError) as problem:
         print(f"make demo: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -110,8 +110,7 @@ async def _sell(lab: Lab, api: ClusterApi, sale: Sale, wishes: Wishes, progress:
         with LiveTable(sys.stdout, f"{sale.title} · {sale.ref.name}") as table:
             crowd = await _with_table(run_crowd(plan, figures := Figures()), table, watcher, figures)
             await _aftermath(watcher, table, figures)
-        await watcher.read_metrics()
-        await watcher.read_usage()
+        await watcher.look_once_more()
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

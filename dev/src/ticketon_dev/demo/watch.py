@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 from ticketon_contract.names import EventRef
@@ -65,7 +66,12 @@ class Watcher:
             await self._skipping(self._look())
             await asyncio.sleep(max(0.05, LOOK_SECONDS - (time.monotonic() - began)))
 
-    async def _skipping(self, looking: Any) -> None:
+    async def look_once_more(self) -> None:
+        """Read everything a last time: what happened since the last turn belongs to the report."""
+        for looking in (self.read_metrics(), self.read_usage(), self._look()):
+            await self._skipping(looking)
+
+    async def _skipping(self, looking: Awaitable[None]) -> None:
         try:
             await looking
         except UnreadableError:
