@@ -21,7 +21,10 @@ CONNECT_SECONDS = 5.0
 #: How long a request waits for a free connection before it is told to come again.
 ACQUIRE_SECONDS = 5.0
 _ROLLED_BACK_TRIES = 5
-_UNREADABLE = "postgres-url cannot be read: percent-encode the special characters of its password"
+_UNREADABLE = (
+    "postgres-url cannot be read: write postgresql://user:password@host:port/database, and percent-encode the special "
+    "characters of the password"
+)
 
 _UNAVAILABLE = (
     OSError,
