@@ -9,7 +9,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 
 from ticketon_contract.connections import Kafka
 
@@ -30,22 +29,6 @@ class Record:
     key: bytes
     value: bytes
     headers: dict[str, str]
-
-
-def _settings(connection: Kafka) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "bootstrap_servers": connection.bootstrap_servers,
-        "security_protocol": connection.security_protocol,
-    }
-    if connection.security_protocol.endswith("SSL"):
-        settings["ssl_context"] = create_ssl_context(cadata=connection.ca)
-    if connection.sasl_mechanism:
-        settings |= {
-            "sasl_mechanism": connection.sasl_mechanism,
-            "sasl_plain_username": connection.username,
-            "sasl_plain_password": connection.password.get_secret_value() if connection.password else None,
-        }
-    return settings
 
 
 async def read_all(connection: Kafka, topic: str) -> list[Record]:
@@ -80,7 +63,7 @@ async def send(connection: Kafka, topic: str, *, key: bytes, value: bytes) -> No
     """Return when every replica in sync has it; raises KafkaUnavailableError."""
     try:
         async with asyncio.timeout(_SECONDS):
-            producer = AIOKafkaProducer(**_settings(connection), acks="all")
+            producer = AIOKafkaProducer(**connection.client_settings(), acks="all")
             try:
                 await producer.start()
                 await producer.send_and_wait(topic, value=value, key=key)
@@ -92,7 +75,7 @@ async def send(connection: Kafka, topic: str, *, key: bytes, value: bytes) -> No
 
 @contextlib.asynccontextmanager
 async def _consumer(connection: Kafka) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(**_settings(connection), group_id=None, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**connection.client_settings(), group_id=None, enable_auto_commit=False)
     try:
         await consumer.start()
         yield consumer

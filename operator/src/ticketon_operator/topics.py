@@ -4,7 +4,6 @@ Topics are created and grown, never shrunk: Kafka cannot take partitions away. E
 since the admin calls do not raise for one that failed.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,14 +61,7 @@ async def _admin(kafka: Kafka) -> AsyncIterator[Any]:
     admin = None
     try:
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=kafka.bootstrap_servers,
-            client_id="ticketon-operator",
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            security_protocol=kafka.security_protocol,
-            ssl_context=_ssl_context(kafka),
-            sasl_mechanism=kafka.sasl_mechanism or "PLAIN",
-            sasl_plain_username=kafka.username,
-            sasl_plain_password=kafka.password.get_secret_value() if kafka.password else None,
+            **kafka.client_settings(), client_id="ticketon-operator", request_timeout_ms=REQUEST_TIMEOUT_MS
         )
         await admin.start()
         yield admin
@@ -80,15 +72,6 @@ async def _admin(kafka: Kafka) -> AsyncIterator[Any]:
     finally:
         if admin is not None:
             await admin.close()
-
-
-def _ssl_context(kafka: Kafka) -> ssl.SSLContext | None:
-    if "SSL" not in kafka.security_protocol:
-        return None
-    try:
-        return ssl.create_default_context(cadata=kafka.ca)
-    except ssl.SSLError as error:
-        raise ValueError("kafka-ca.crt is not a PEM certificate") from error
 
 
 async def _partitions(admin: Any, wanted: Mapping[str, int]) -> dict[str, int]:

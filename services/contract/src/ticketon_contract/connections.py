@@ -4,7 +4,9 @@ A ``connections.*.secretRef`` names a Secret with the keys below; the operator s
 the same line. Only Kafka has optional ones.
 """
 
+import ssl
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -35,6 +37,25 @@ class Kafka(BaseModel):
     username: str | None = None
     password: SecretStr | None = None
     ca: str | None = None  # PEM text
+
+    def client_settings(self) -> dict[str, Any]:
+        """Keyword arguments of every aiokafka client; raises ValueError for a CA that is not PEM."""
+        settings: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers,
+            "security_protocol": self.security_protocol,
+        }
+        if self.security_protocol.endswith("SSL"):
+            try:
+                settings["ssl_context"] = ssl.create_default_context(cadata=self.ca)
+            except ssl.SSLError as error:
+                raise ValueError("kafka-ca.crt is not a PEM certificate") from error
+        if self.sasl_mechanism:
+            settings |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password.get_secret_value() if self.password else None,
+            }
+        return settings
 
 
 def _required(environ: Mapping[str, str], keys: Mapping[str, str], key: str) -> str:

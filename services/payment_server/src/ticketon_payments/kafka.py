@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 
 from ticketon_contract.connections import Kafka
 
@@ -46,20 +45,7 @@ class Message:
 
 def _common(connection: Kafka) -> dict[str, Any]:
     """Settings of producer and consumer alike."""
-    settings: dict[str, Any] = {
-        "bootstrap_servers": connection.bootstrap_servers,
-        "security_protocol": connection.security_protocol,
-        "request_timeout_ms": REQUEST_MS,
-    }
-    if connection.security_protocol.endswith("SSL"):
-        settings["ssl_context"] = create_ssl_context(cadata=connection.ca)
-    if connection.sasl_mechanism:
-        settings |= {
-            "sasl_mechanism": connection.sasl_mechanism,
-            "sasl_plain_username": connection.username,
-            "sasl_plain_password": connection.password.get_secret_value() if connection.password else None,
-        }
-    return settings
+    return connection.client_settings() | {"request_timeout_ms": REQUEST_MS}
 
 
 class Bus:
