@@ -25,7 +25,11 @@ class TicketDoor:
 
     def __init__(self, authority: Path) -> None:
         self._client = httpx.Client(
-            verify=ssl.create_default_context(cafile=str(authority)), timeout=REPLY_SECONDS, trust_env=False
+            verify=ssl.create_default_context(cafile=str(authority)),
+            timeout=REPLY_SECONDS,
+            trust_env=False,
+            # A connection a question: one that is kept leads to a server that may have been killed since.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def __enter__(self) -> Self:
