@@ -11,6 +11,7 @@ from ticketon_dev.cluster.direct.removal import (
     component_of,
     folders_to_remove,
     mounts_to_remove,
+    pod_links,
     starters_and_others,
 )
 
@@ -99,3 +100,13 @@ def test_the_stores_data_outlives_the_cluster_unless_it_is_asked_for() -> None:
     assert gone(AT.volumes, volumes=True, everything=False)
     assert not gone(AT.keys, volumes=True, everything=False)
     assert gone(AT.keys, volumes=False, everything=True)
+
+
+def test_links_to_pods_go_and_those_of_another_network_stay() -> None:
+    routes = [
+        {"dst": "default", "dev": "eth0"},
+        {"dst": "10.244.0.4", "dev": "veth906d97fd"},
+        {"dst": "10.244.0.0/24", "dev": "eth1"},
+        {"dst": "172.17.0.2", "dev": "veth0000001"},
+    ]
+    assert pod_links(routes) == ["veth906d97fd"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from ticketon_dev.cluster.direct import layout
 from ticketon_dev.cluster.direct.firewall import COMMENT, firewall_removal
 from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.cluster.direct.removal import pod_links
 from ticketon_dev.command import CommandFailedError, run, succeeds
 
 # Kernel settings that pods need, as paths below /proc/sys. route_localnet lets 127.0.0.1:<node port> reach a pod.
@@ -56,6 +57,8 @@ def take_down(at: Layout) -> None:
             run([f"{family}-restore", "--noflush"], given=removal)
     if succeeds(["ip", "link", "show", layout.NODE_BRIDGE]):
         run(["ip", "link", "delete", layout.NODE_BRIDGE])
+    for link in pod_links(_all_routes()):
+        succeeds(["ip", "link", "delete", link])  # the kernel may have been faster
     _restore_settings(at)
 
 
@@ -82,16 +85,18 @@ def _restore_settings(at: Layout) -> None:
 
 def routes() -> list[tuple[str, str]]:
     """Return the networks that this machine has routes to, as (network, device), without the default and our own."""
-    try:
-        found = json.loads(run(["ip", "-json", "-4", "route", "show"]))
-    except (CommandFailedError, ValueError):
-        return []
-    own = layout.NODE_BRIDGE
-    pods = layout.POD_NETWORK.rsplit(".", 1)[0] + "."
+    found = _all_routes()
+    ours = {layout.NODE_BRIDGE, *pod_links(found)}
     return [
         (route["dst"], route.get("dev", ""))
         for route in found
-        if route["dst"] != "default"
-        and route.get("dev") != own
-        and not (route["dst"].startswith(pods) and route["dev"].startswith("veth"))
+        if route["dst"] != "default" and route.get("dev") not in ours
     ]
+
+
+def _all_routes() -> list[dict[str, str]]:
+    try:
+        found: list[dict[str, str]] = json.loads(run(["ip", "-json", "-4", "route", "show"]))
+    except (CommandFailedError, ValueError):
+        return []
+    return found

@@ -4,12 +4,13 @@ It decides from what the machine shows now (processes, mounts, links, firewall r
 the cluster came up: such a list is wrong after the crash that one needs it for.
 """
 
+import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ticketon_dev.cluster.direct.layout import Layout
+from ticketon_dev.cluster.direct.layout import POD_NETWORK, Layout
 
 # They would start things anew, and so end before the pods; the others are what these and the pods report to.
 STARTERS = frozenset({"kubelet", "kube-controller-manager", "kube-proxy", "kube-scheduler"})
@@ -46,6 +47,19 @@ def starters_and_others(processes: Iterable[Process], at: Layout) -> tuple[list[
     """Pick our processes: those to end before the pods, and those to end after them."""
     named = [(process, component_of(process.argv, at)) for process in processes]
     return [each for each, name in named if name in STARTERS], [each for each, name in named if name in OTHERS]
+
+
+def pod_links(routes: Iterable[Mapping[str, str]]) -> list[str]:
+    """Name the links to pods, from the routes of ``ip -json route``: each pod has a route of its own over its link.
+
+    They outlive their pods for minutes where a connection of one is still closing.
+    """
+    pods = ipaddress.ip_network(POD_NETWORK)
+
+    def is_pod(destination: str) -> bool:
+        return destination != "default" and ipaddress.ip_network(destination).subnet_of(pods)  # type: ignore[arg-type]
+
+    return [route["dev"] for route in routes if route.get("dev", "").startswith("veth") and is_pod(route["dst"])]
 
 
 def mounts_to_remove(mounts: str, folders: Sequence[Path]) -> list[str]:
