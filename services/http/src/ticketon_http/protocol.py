@@ -16,6 +16,8 @@ from ticketon_contract.problems import Problem, ProblemError
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
 LINGER_SECONDS = 0.5
+#: A client that keeps an idle TLS connection answers no close_notify, and the loop would wait half a minute for it.
+TLS_CLOSE_SECONDS = 1.0
 
 
 def _refusal(status: str, error: ProblemError) -> bytes:
@@ -49,6 +51,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.scheme == "https" and self.transport.is_closing():
+            self.loop.call_later(TLS_CLOSE_SECONDS, self.transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
