@@ -6,7 +6,7 @@ outage of a store, scaling) never changes it: ``LineReady``, ``PaymentsReady``, 
 that changes by itself, since a status that always differs would always be written.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.desired.config import has_inventory
@@ -55,13 +55,24 @@ def verdicts(event: TicketEvent, facts: Facts) -> dict[str, Verdict]:
 def _ready(event: TicketEvent, facts: Facts) -> Verdict:
     if facts.closing:
         return _no("Closing", facts.closing)
-    spec = event.spec
+    spec, queue, before = event.spec, facts.queue, event.status.condition(READY)
+    if (
+        queue is not None
+        and before is not None
+        and (before.status, before.observed_generation)
+        == (
+            "True",
+            event.metadata.generation,
+        )
+    ):
+        # Scaling makes a new generation of the Deployment too, and is no reason to take back what was in place.
+        queue = replace(queue, current=True)
     steps = [
         (facts.applied.done, facts.applied.reason, facts.applied.message),
         _ledger_step(facts),
         (facts.topics.done, facts.topics.reason, facts.topics.message),
         _rollout_step(facts.payments, spec.payments.servers, "payment servers", "PaymentServersStarting"),
-        _rollout_step(facts.queue, spec.queue_servers.min_replicas, "queue servers", "QueueServersStarting"),
+        _rollout_step(queue, spec.queue_servers.min_replicas, "queue servers", "QueueServersStarting"),
         (facts.route.done, facts.route.reason, facts.route.message),
     ]
     for done, reason, message in steps:

@@ -1,9 +1,9 @@
 """The installation's root keys: a Secret of the operator's namespace, made once and never deleted.
 
 Every key of every event is derived from it, so whoever restores this Secret keeps all places and tickets valid. To
-rotate, add a key (``k2``: 32 random bytes) to the Secret and set its annotation ``ticketon.dev/active-key`` to the new
-id: tokens are signed with that one and accepted from all that are listed. Remove the old one when nothing signed with
-it needs to hold any more.
+rotate, add a key (``k2``: 32 random bytes) to the Secret; two minutes later, when every server accepts it, set the
+annotation ``ticketon.dev/active-key`` to its id: tokens are signed with that one and accepted from all that are listed.
+Remove the old one when nothing signed with it needs to hold any more.
 """
 
 import base64

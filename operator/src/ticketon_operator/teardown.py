@@ -61,10 +61,12 @@ class Teardown:
         """Say what the deletion waits for; empty where it need not wait any longer."""
         begun = tracked.event.metadata.deletion_timestamp
         age = now_utc() - begun if begun is not None else timedelta.max
-        # Without stores the event never got as far as a payment.
-        if age >= timedelta(seconds=self._settle_seconds) or tracked.stores is None:
+        never_on_sale = tracked.event.status.inventory is None
+        if age >= timedelta(seconds=self._settle_seconds) or (tracked.stores is None and never_on_sale):
             return ""
         force = f'annotate it with {FORCE_ANNOTATION}="true" to wait for nothing'
+        if tracked.stores is None:
+            return f"the connections Secret cannot be read, so payments may be in flight; {force}"
         answered = time.monotonic() - tracked.figures_at < SETTLED_FIGURES_SECONDS
         if tracked.redis_error is not None or tracked.figures is None or not answered:
             return f"the intake is closing; whether payments are in flight is not known while Redis is away; {force}"

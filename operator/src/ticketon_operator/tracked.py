@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ticketon_contract.config import EventConfig
+from ticketon_contract.config import EventConfig, PaymentRoute
 from ticketon_contract.names import EventRef
 from ticketon_operator.api import RouteKind, TicketEvent
 from ticketon_operator.api_status import TicketEventStatus
@@ -99,13 +99,16 @@ class Tracked:
         kind = self.event.spec.route.kind
         if kind is RouteKind.NONE:
             return Outcome(True, "RouteExternal", "route.kind is None: the platform routes to the Service")
+        through_ingress = self.event.spec.payments.route is PaymentRoute.INGRESS
+        names = [self.ref.name, self.ref.payments] if through_ingress else [self.ref.name]
         if kind is RouteKind.HTTP_ROUTE:
-            return http_route_outcome(observed.get(self.ref, HTTP_ROUTE, self.ref.name))
+            outcomes = [http_route_outcome(observed.get(self.ref, HTTP_ROUTE, name)) for name in names]
+            return next((outcome for outcome in outcomes if not outcome.done), outcomes[0])
         # An Ingress has no word for being accepted, and its address is not asked for.
-        there = observed.get(self.ref, INGRESS, self.ref.name) is not None
-        return Outcome(
-            there, "RouteAccepted" if there else "RoutePending", "" if there else "the Ingress is not there yet"
-        )
+        missing = [name for name in names if observed.get(self.ref, INGRESS, name) is None]
+        if missing:
+            return Outcome(False, "RoutePending", f"the Ingress {missing[0]} is not there yet")
+        return Outcome(True, "RouteAccepted", "")
 
 
 def now_utc() -> datetime:

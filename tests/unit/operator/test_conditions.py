@@ -272,3 +272,14 @@ def test_figures_alone_are_written_every_few_seconds_and_a_condition_at_once() -
     assert worth_writing(before, figures, seconds_since_write=3.0)
     turned = status_of(ticket_event(), dataclasses.replace(ALL_WELL, redis_error="no connection"), NOW)
     assert worth_writing(before, turned, seconds_since_write=0.0)
+
+
+def test_scaling_does_not_take_back_ready_and_a_new_generation_does() -> None:
+    scaled = dataclasses.replace(ALL_WELL, queue=Workload(3, 3, 3, current=False))
+    event = ticket_event()
+    assert told(conditions.READY, event, queue=scaled.queue)[:2] == ("False", "QueueServersStarting")
+    in_place = event.model_copy(update={"status": status_of(event, ALL_WELL, NOW)})
+    assert told(conditions.READY, in_place, queue=scaled.queue)[0] == "True"
+    metadata = in_place.metadata.model_copy(update={"generation": in_place.metadata.generation + 1})
+    changed = in_place.model_copy(update={"metadata": metadata})
+    assert told(conditions.READY, changed, queue=scaled.queue)[0] == "False"

@@ -349,6 +349,20 @@ async def test_a_deletion_waits_while_it_is_not_known_whether_payments_are_in_fl
     assert "Closing" in operator.told()
 
 
+async def test_a_deletion_waits_where_a_sale_has_lost_its_connections_secret(operator: Operator) -> None:
+    await operator.settle()
+    event = operator.cluster.the(kinds.TICKET_EVENT, "gala")
+    event["status"] = {"observedGeneration": 1, "inventory": {"currency": "KRW", "result": "applied"}}
+    delete(operator)
+    tracked = operator.reconciler.events[REF]
+    tracked.stores = None  # as after a restart of the operator, with the Secret gone
+    operator.cluster.remove(kinds.SECRET, "ticketon", "ticketon-connections")
+    operator.cluster.remove(kinds.SECRET, "shows", "gala-connections")
+    await operator.reconcile()
+    assert "gala" in operator.cluster.names(kinds.TICKET_EVENT)
+    assert "connections Secret" in tracked.closing
+
+
 async def test_a_deletion_goes_on_when_nothing_was_ever_paid(operator: Operator, answering: Callable[[], None]) -> None:
     await operator.settle()
     answering()
