@@ -19,6 +19,10 @@ from ticketon_dev.progress import Progress
 
 LOCK_SECONDS = 900.0  # as long as a first `make up` may take on a slow machine
 
+DIRECT_MEANS = """\
+  Kubernetes runs on this machine itself, as root: programs, a bridge, routes, firewall rules, cgroups; `make down` removes
+  them all. With a Docker or Podman engine started, or TICKETON_CONTEXT set, it would run there instead."""
+
 
 def provider_of(choice: Choice, at: Locations) -> ClusterProvider:
     if choice.provider is Provider.CONTEXT:
@@ -63,6 +67,8 @@ def main(arguments: list[str]) -> int:
                 return 0
             progress.say(f"Cluster: {choice.provider} ({choice.because})")
             if asked.command == "up":
+                if choice.provider is Provider.DIRECT:
+                    progress.say(DIRECT_MEANS)
                 kept.write_text(written(choice))  # before the first change, for a `make down` after a crash
                 up.up(provider, at, Wishes(metrics=asked.metrics), progress)
             else:

@@ -70,7 +70,7 @@ def build_kubernetes(tools: Toolchain, progress: Progress) -> Path:
     """Build the node's programs, the cluster's name server and the pause program from dev/localcluster."""
 
     def make(folder: Path) -> None:
-        with progress.step(f"build Kubernetes {versions.KUBERNETES} (once)") as step:
+        with progress.step(f"build Kubernetes {versions.KUBERNETES} (once; about 5 min)") as step:
             major, minor = versions.KUBERNETES.removeprefix("v").split(".")[:2]
             package = "k8s.io/component-base/version"
             named = {
@@ -91,7 +91,7 @@ def build_kubernetes(tools: Toolchain, progress: Progress) -> Path:
 
 def build_traefik(tools: Toolchain, progress: Progress) -> Path:
     def make(folder: Path) -> None:
-        with progress.step(f"build Traefik {versions.TRAEFIK} (once)") as step:
+        with progress.step(f"build Traefik {versions.TRAEFIK} (once; about 3 min)") as step:
             traefik.build(folder / "traefik", step, tools.logs / "build.log")
 
     return golang.kept(tools.traefik, make)
@@ -110,7 +110,7 @@ def _install(module: str, folder: Path, tools: Toolchain, progress: Progress) ->
     name = path.rsplit("/", 1)[-1]
 
     def make(temporary: Path) -> None:
-        with progress.step(f"build {name} {version} (once)") as step:
+        with progress.step(f"build {name} {version} (once; 2 min or less)") as step:
             golang.install(module, temporary / name, step, tools.logs / "build.log")
 
     return golang.kept(folder, make)
