@@ -20,8 +20,8 @@ from ticketon_dev.progress import Progress
 LOCK_SECONDS = 900.0  # as long as a first `make up` may take on a slow machine
 
 DIRECT_MEANS = """\
-  Kubernetes runs on this machine itself, as root: programs, a bridge, routes, firewall rules, cgroups. `make down` takes
-  them away. With a Docker or Podman engine started, or TICKETON_CONTEXT set, it would run there instead."""
+  Kubernetes runs on this machine itself, as root: programs, a bridge, routes, firewall rules, cgroups.
+  `make down` takes them away. With a Docker or Podman engine, or TICKETON_CONTEXT set, it runs there instead."""
 
 
 def provider_of(choice: Choice, at: Locations) -> ClusterProvider:
