@@ -40,6 +40,14 @@ async def test_numbers_are_called_in_the_order_of_joining(line: VirtualLine) -> 
         assert found.position == max(0, number - line.serving)
 
 
+async def test_no_measured_rate_is_above_what_any_minute_can_have(line: VirtualLine) -> None:
+    line.rules = rules(600)
+    await line.ticks(10_000)  # nobody waits: the bucket is full when people come
+    await line.join_many(150)
+    measured = [(await line.tick()).snapshot.rate_per_minute for _ in range(60)]
+    assert max(rate for rate in measured if rate is not None) <= 600
+
+
 async def test_the_same_identity_has_the_same_number(line: VirtualLine) -> None:
     first = await line.join("kim")
     again = await line.join("kim")

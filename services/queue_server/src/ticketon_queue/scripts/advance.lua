@@ -103,7 +103,8 @@ if open and waiting > 0 then
     wait_ms = math.max(wait_ms, (tonumber(first[2]) or now) - now)
   end
 end
-local rate = called_ms > 0 and called_n * 60000 / called_ms or 0
+-- Measured over less than a minute, the bucket's burst would show as more than any minute can have.
+local rate = called_ms > 0 and math.min(per_minute, called_n * 60000 / called_ms) or 0
 local joins = joined_ms > 0 and joined_n * 1000 / joined_ms or 0
 return { 'ok', now, epoch, issued, serving, issued_ceiling, serving_ceiling, waiting, active, called, wait_ms,
   wanted_ceiling, string.format('%.6f', rate), math.floor(called_ms), string.format('%.6f', joins),
