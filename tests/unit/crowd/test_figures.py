@@ -3,7 +3,7 @@
 import pytest
 
 from ticketon_dev.crowd.door import LONGEST_PAUSE_SECONDS, retry_after
-from ticketon_dev.crowd.figures import Figures, Reservoir, Stage, percentile
+from ticketon_dev.crowd.figures import LATEST, Figures, Reservoir, Stage, percentile
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,13 @@ def test_figures_count_buyers_by_stage_and_answers_by_route() -> None:
 )
 def test_retry_after_is_obeyed_within_bounds(header: str | None, seconds: float | None) -> None:
     assert retry_after(header) == seconds
+
+
+def test_the_live_p99_forgets_a_slow_beginning() -> None:
+    figures = Figures()
+    for _ in range(LATEST):
+        figures.answered("join", 201, 9.0)
+    for _ in range(LATEST):
+        figures.answered("join", 201, 0.01)
+    assert figures.p99("join") == 0.01
+    assert figures.latencies()[0].p99 == 9.0

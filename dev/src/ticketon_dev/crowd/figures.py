@@ -4,13 +4,15 @@ Percentiles come from a uniform sample of fixed size (Vitter's algorithm R), so 
 """
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 #: p99 of 4,096 samples rests on the 40 slowest of them; 32 KiB a route.
 SAMPLE_SIZE = 4096
+#: A live p99 is of so many of the latest answers: some seconds of a crowd's.
+LATEST = 500
 
 
 class Stage(StrEnum):
@@ -81,6 +83,7 @@ class Figures:
     paid: int = 0
     admitted: int = 0
     _latencies: dict[str, Reservoir] = field(default_factory=dict)
+    _latest: dict[str, deque[float]] = field(default_factory=dict)
 
     def move(self, before: Stage, after: Stage) -> None:
         self.stages[before] -= 1
@@ -89,6 +92,7 @@ class Figures:
     def answered(self, route: str, status: int, seconds: float) -> None:
         self.answers[route, status] += 1
         self._latencies.setdefault(route, Reservoir(seed=len(self._latencies))).add(seconds)
+        self._latest.setdefault(route, deque(maxlen=LATEST)).append(seconds)
 
     def latencies(self) -> list[Latency]:
         """By route, the busiest first."""
@@ -99,8 +103,8 @@ class Figures:
         return sorted(rows, key=lambda row: -row.count)
 
     def p99(self, route: str) -> float:
-        """Return the route's 99th percentile in seconds, 0 where it was never called."""
-        return self._latencies[route].percentile(99) if route in self._latencies else 0.0
+        """Return the 99th percentile of the route's latest answers in seconds, 0 where it was never called."""
+        return percentile(sorted(self._latest.get(route, ())), 99)
 
     @property
     def requests(self) -> int:
