@@ -244,8 +244,18 @@ async def test_the_rate_is_measured_where_people_wait(line: VirtualLine) -> None
     line.rules = rules(600)
     await line.join_many(1_000)
     assert (await line.tick()).snapshot.rate_per_minute is None
-    measured = (await line.ticks(40_000)).snapshot.rate_per_minute
-    assert measured == pytest.approx(600, rel=0.05)
+    moving = (await line.ticks(40_000)).snapshot
+    assert moving.rate_per_minute == pytest.approx(600, rel=0.05)
+    assert moving.admitted_per_minute == pytest.approx(600, rel=0.05)
+
+
+async def test_what_was_admitted_falls_when_nobody_comes_and_the_lines_own_rate_stays(line: VirtualLine) -> None:
+    line.rules = rules(600)
+    await line.join_many(300)
+    idle = (await line.ticks(240_000)).snapshot
+    assert idle.waiting == 0
+    assert idle.admitted_per_minute < 6
+    assert idle.rate_per_minute == pytest.approx(600, rel=0.05)
 
 
 Prepare = Callable[[VirtualLine], Awaitable[None]]

@@ -31,6 +31,13 @@ def test_rates_are_over_the_last_seconds_and_the_peak_is_over_all() -> None:
     assert rate(moments[:1], "requests") == 0
 
 
+def test_a_moment_that_was_missed_makes_no_rate_higher() -> None:
+    seen = (0, 1, 2, 3, 9, 10)  # nobody looked for six seconds
+    moments = [Moment(at=float(second), requests=second * 100.0) for second in seen]
+    moments[-2:] = [Moment(at=9.0, requests=300.0), Moment(at=10.0, requests=1000.0)]
+    assert rate(moments, "requests") == 100
+
+
 def test_the_servers_at_first_at_most_and_at_last() -> None:
     ready = [0, 1, 1, 3, 4, 2, 1]
     assert scaled_up_and_down([Moment(at=float(i), servers_ready=count) for i, count in enumerate(ready)]) == (1, 4, 1)

@@ -110,6 +110,7 @@ def render(findings: Findings) -> list[str]:
         *_usage(findings),
         *_heading("Figure 4: failed reservation-payment transactions"),
         *_failures(findings.totals),
+        "  the crowd carries cards that the simulator declines, and some it answers late or not at all: on purpose",
         *_heading("Verdict"),
         *(f"  {fault}" for fault in faults[:MOST_FAULTS]),
         *([f"  and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []),

@@ -52,11 +52,11 @@ def moment(at: float, event: Mapping[str, Any], *, requests: float, orders: floa
 
 
 def rate(moments: Sequence[Moment], counter: str) -> float:
-    """Return how fast a counter grew over the last RATE_SECONDS, a second."""
+    """Return how fast a counter grew over the last RATE_SECONDS (longer where nobody looked meanwhile), a second."""
     if len(moments) < 2:
         return 0.0
     last = moments[-1]
-    first = next((one for one in moments if one.at >= last.at - RATE_SECONDS), last)
+    first = next((one for one in reversed(moments) if one.at <= last.at - RATE_SECONDS), moments[0])
     seconds = last.at - first.at
     grown: float = getattr(last, counter) - getattr(first, counter)
     return grown / seconds if seconds > 0 else 0.0

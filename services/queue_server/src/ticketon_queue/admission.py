@@ -66,8 +66,9 @@ class Snapshot:
     serving: int = 0
     waiting: int = 0
     active: int = 0
-    rate_per_minute: float | None = None  # measured; None while too little was seen
+    rate_per_minute: float | None = None  # at which a line moves, measured while people waited; None: too little seen
     joins_per_second: float = 0.0
+    admitted_per_minute: float = 0.0  # called, over all of the last time
     gaps: tuple[tuple[int, int], ...] = ()  # (after, last]: numbers that mostly nobody has
 
     def position(self, number: int) -> int:

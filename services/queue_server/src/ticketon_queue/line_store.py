@@ -133,7 +133,7 @@ class LineStore:
         arguments = [rules.per_minute, rules.max_active, rules.grace_seconds * 1000, int(is_open)]
         answer = await self._script_call("advance", arguments)
         _, now_ms, epoch, issued, serving, issued_ceiling, serving_ceiling, waiting, active, called = answer[:10]
-        wait_ms, wanted_ceiling, rate, measured_ms, joins, gaps = answer[10:]
+        wait_ms, wanted_ceiling, rate, measured_ms, joins, gaps, admitted = answer[10:]
         snapshot = Snapshot(
             epoch=epoch,
             issued=issued,
@@ -142,6 +142,7 @@ class LineStore:
             active=active,
             rate_per_minute=measured_rate(float(rate), measured_ms),
             joins_per_second=float(joins),
+            admitted_per_minute=float(admitted),
             gaps=parse_gaps(gaps),
         )
         next_ms = None if wait_ms < 0 else wait_ms

@@ -155,7 +155,7 @@ class Ticker:
             waiting=line.waiting,
             active=line.active,
             joins_per_second=round(line.joins_per_second, 3),
-            admitted_per_minute=round(line.rate_per_minute or 0.0, 3),
+            admitted_per_minute=round(line.admitted_per_minute, 3),
             capacity=sum(zone.capacity for zone in self._counts),
             sold=sum(zone.sold for zone in self._counts),
             paying=sum(zone.paying for zone in self._counts),

@@ -11,10 +11,11 @@ local now = clock()
 local per_minute, most_active = tonumber(ARGV[3]), tonumber(ARGV[4])
 local grace_ms, open = tonumber(ARGV[5]), ARGV[6] == '1'
 local state = read('epoch', 'issued', 'serving', 'issued_ceiling', 'serving_ceiling', 'left_waiting', 'tokens',
-  'tokens_at', 'reclaim_until', 'called', 'called_n', 'called_ms', 'joined', 'joined_n', 'joined_ms')
+  'tokens_at', 'reclaim_until', 'called', 'called_n', 'called_ms', 'joined', 'joined_n', 'joined_ms',
+  'admitted_n', 'admitted_ms')
 if not state then return { 'rebase' } end
 local epoch, issued, serving, issued_ceiling, serving_ceiling, left_waiting, tokens, tokens_at, reclaim_until, called,
-  called_n, called_ms, joined, joined_n, joined_ms = unpack(state)
+  called_n, called_ms, joined, joined_n, joined_ms, admitted_n, admitted_ms = unpack(state)
 local gaps = read_gaps()
 
 -- A clock that steps back grants nothing, one that steps ahead at most one bucket.
@@ -86,12 +87,16 @@ if open and had_waiters and not reclaiming then
   local keep = math.exp(-elapsed / RATE_FADE_MS)
   called_n, called_ms = called_n * keep + calls, called_ms * keep + elapsed
 end
-local keep = math.exp(-elapsed / JOINS_FADE_MS)
+-- What was done is counted over all time: it falls when nobody comes.
+local keep = math.exp(-elapsed / RATE_FADE_MS)
+admitted_n, admitted_ms = admitted_n * keep + calls, admitted_ms * keep + elapsed
+keep = math.exp(-elapsed / JOINS_FADE_MS)
 joined_n, joined_ms = joined_n * keep + issued - joined, joined_ms * keep + elapsed
 
 redis.call('HSET', STATE, 'serving', serving, 'left_waiting', left_waiting, 'tokens', tokens, 'tokens_at', now,
   'called', called, 'called_n', called_n, 'called_ms', called_ms,
-  'joined', issued, 'joined_n', joined_n, 'joined_ms', joined_ms)
+  'joined', issued, 'joined_n', joined_n, 'joined_ms', joined_ms,
+  'admitted_n', admitted_n, 'admitted_ms', admitted_ms)
 
 local waiting = waiting_now()
 -- When another call may be possible: a token, or the end of a slot. -1: nobody waits for one.
@@ -104,8 +109,8 @@ if open and waiting > 0 then
   end
 end
 -- Measured over less than a minute, the bucket's burst would show as more than any minute can have.
-local rate = called_ms > 0 and math.min(per_minute, called_n * 60000 / called_ms) or 0
+local function a_minute(count, ms) return ms > 0 and math.min(per_minute, count * 60000 / ms) or 0 end
 local joins = joined_ms > 0 and joined_n * 1000 / joined_ms or 0
 return { 'ok', now, epoch, issued, serving, issued_ceiling, serving_ceiling, waiting, active, called, wait_ms,
-  wanted_ceiling, string.format('%.6f', rate), math.floor(called_ms), string.format('%.6f', joins),
-  redis.call('HGET', STATE, 'gaps') or '' }
+  wanted_ceiling, string.format('%.6f', a_minute(called_n, called_ms)), math.floor(called_ms), string.format('%.6f', joins),
+  redis.call('HGET', STATE, 'gaps') or '', string.format('%.6f', a_minute(admitted_n, admitted_ms)) }
