@@ -19,9 +19,11 @@ from ticketon_dev.errors import SetupError
 
 POLL_SECONDS = 0.1
 START_SECONDS = 90.0  # what a start may take beside a build that has both cores
+# A program that ends before it serves is started again, as a service manager would: containerd answers on its socket
+# a moment before its part for the kubelet does, and the kubelet ends when it asks in that moment.
+STARTS = 4
+RESTART_SECONDS = 1.0
 KILL_SECONDS = 10.0
-
-
 # A process's start is told in whole seconds of the machine's start and clock ticks since: files that are written in the
 # same moment must not look younger.
 START_TOLERANCE_SECONDS = 2.0
@@ -54,11 +56,25 @@ def ensure_running(component: Component, at: Layout, healthy: Callable[[Componen
         return False
     end(ours, component.stop_seconds)
     log = at.logs / f"{component.name}.log"
-    pid = start_daemon(component.argv, log=log, folder=at.state)
-    if not _becomes_healthy(component, pid, healthy, seconds=START_SECONDS):
-        state = "does not serve" if psutil.pid_exists(pid) else "ended at once"
-        raise SetupError(f"{component.name} {state}: {last_words(log)} (all of it: {log}); `make down up` begins anew")
-    return True
+    for _ in range(STARTS):
+        pid = start_daemon(component.argv, log=log, folder=at.state)
+        if _becomes_healthy(component, pid, healthy, seconds=START_SECONDS):
+            return True
+        if _runs(pid):
+            raise SetupError(f"{component.name} does not serve: {_where_to_look(log)}")
+        time.sleep(RESTART_SECONDS)
+    raise SetupError(f"{component.name} ended at once, {STARTS} times: {_where_to_look(log)}")
+
+
+def _where_to_look(log: Path) -> str:
+    return f"{last_words(log)} (all of it: {log}); `make down up` begins anew"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_stale(process: Process, component: Component) -> bool:
@@ -70,7 +86,7 @@ def _is_stale(process: Process, component: Component) -> bool:
 def _becomes_healthy(component: Component, pid: int, healthy: Callable[[Component], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        if not _runs(pid):
             return False
         if healthy(component):
             return True
