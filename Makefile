@@ -8,6 +8,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 MEMBERS := operator services/contract services/http services/ledger services/queue_server services/payment_server cli dev
 STAMP := .venv/.ready
+# Integration tests mostly wait, so three files at a time are run on two cores; the tests of a file keep their order.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: help
 help: ## list the targets
@@ -57,11 +59,11 @@ format: init ## format and fix what can be fixed
 
 .PHONY: unit
 unit: init ## pure tests only, in seconds
-	@.venv/bin/pytest -q tests/unit
+	@.venv/bin/pytest -q -n 2 tests/unit
 
 .PHONY: integration
-integration: init ## against real Redis, Postgres and Kafka processes
-	@.venv/bin/pytest -q tests/integration
+integration: init ## against real Redis, Postgres and Kafka processes, a file after the other in each of three workers
+	@.venv/bin/pytest -q $(SIDE_BY_SIDE) tests/integration
 
 .PHONY: e2e
 e2e: up images ## on the real cluster, through the real ingress
@@ -69,10 +71,10 @@ e2e: up images ## on the real cluster, through the real ingress
 
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
-	@echo "==> unit tests"; .venv/bin/pytest -q tests/unit
+	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
 	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
-	@echo "==> rendered files and integration tests"; .venv/bin/pytest -q tests/golden tests/integration
+	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
 	@echo "==> end-to-end tests"; .venv/bin/pytest -q tests/e2e
 
 # --- generated files ------------------------------------------------------------------------------------------------
