@@ -111,11 +111,18 @@ class Bus:
         try:
             async with asyncio.timeout(within_seconds):
                 sent = await self._producer.send(topic, value=value, key=key, headers=list(headers))
+                sent.add_done_callback(_looked_at)
                 await asyncio.shield(sent)  # a batch is of many messages: giving up on one must not cancel it
         except (KafkaError, OSError, TimeoutError) as error:
             self.ok = False
             raise KafkaUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
         self.ok = True
+
+
+def _looked_at(sent: asyncio.Future[Any]) -> None:
+    """Take note of how a send ended that nobody waits for any more: asyncio logs an error that nobody has looked at."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 class Feed:
