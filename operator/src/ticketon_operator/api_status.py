@@ -64,11 +64,13 @@ class PaymentsStatus(ApiModel):
 
 
 class InventoryZone(ApiModel):
+    """Rows of seats, or a capacity: what a zone has not is left out, as in the spec."""
+
     name: str
     price: int
-    rows: int = 0
-    seats_per_row: int = 0
-    capacity: int = 0
+    rows: int | None = None
+    seats_per_row: int | None = None
+    capacity: int | None = None
 
 
 class InventoryStatus(ApiModel):

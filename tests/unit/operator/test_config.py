@@ -66,6 +66,21 @@ def test_servers_go_on_with_the_last_good_inventory_until_the_ledger_has_taken_a
     assert event_config(before, in_force).generation < waiting.generation < settled.generation
 
 
+def test_the_status_says_of_a_zone_what_it_has_and_leaves_out_what_it_has_not() -> None:
+    event = ticket_event(
+        zones=[
+            {"name": "R", "price": 0, "rows": 2, "seatsPerRow": 5},
+            {"name": "GA", "price": 50000, "capacity": 300},
+        ]
+    )
+    in_force = inventory_status(candidate_config(event), job="gala-ledger-1", result="applied", reason="")
+    assert in_force.model_dump(mode="json", by_alias=True, exclude_none=True)["zones"] == [
+        {"name": "R", "price": 0, "rows": 2, "seatsPerRow": 5},
+        {"name": "GA", "price": 50000, "capacity": 300},
+    ]
+    assert event_config(event, in_force).zones == candidate_config(event).zones
+
+
 def test_the_ledger_job_is_the_same_for_what_the_ledger_does_not_record() -> None:
     event = ticket_event()
     later = ticket_event(metadata={"generation": 9}, paused=True, title="Other", opensAt="2027-01-01T00:00:00Z")

@@ -16,7 +16,7 @@ def event_config(event: TicketEvent, in_force: InventoryStatus | None, *, closin
     candidate = candidate_config(event, closing=closing)
     if in_force is None or not in_force.zones:
         return candidate.model_copy(update={"generation": candidate.generation - 1})
-    zones = [contract.Zone(**zone.model_dump()) for zone in in_force.zones]
+    zones = _zones_of(in_force)
     settled = same_inventory(candidate, zones, in_force.currency)
     return candidate.model_copy(
         update={
@@ -70,8 +70,11 @@ def same_inventory(candidate: EventConfig, zones: list[contract.Zone], currency:
 
 def has_inventory(event: TicketEvent, in_force: InventoryStatus) -> bool:
     """Whether the inventory in force is the one of the spec."""
-    zones = [contract.Zone(**zone.model_dump()) for zone in in_force.zones]
-    return same_inventory(candidate_config(event), zones, in_force.currency)
+    return same_inventory(candidate_config(event), _zones_of(in_force), in_force.currency)
+
+
+def _zones_of(in_force: InventoryStatus) -> list[contract.Zone]:
+    return [contract.Zone(**zone.model_dump(exclude_none=True)) for zone in in_force.zones]
 
 
 def inventory_status(config: EventConfig, *, job: str, result: str, reason: str) -> InventoryStatus:
@@ -79,7 +82,7 @@ def inventory_status(config: EventConfig, *, job: str, result: str, reason: str)
     return InventoryStatus.model_validate(
         {
             "currency": config.currency,
-            "zones": [zone.model_dump() for zone in config.zones],
+            "zones": [zone.model_dump(exclude_defaults=True) for zone in config.zones],
             "job": job,
             "result": result,
             "reason": reason,
