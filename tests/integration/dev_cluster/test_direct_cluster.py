@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from support.eventually import eventually
 
-from ticketon_dev.cluster.direct import cgroups
+from ticketon_dev.cluster.direct import cgroups, runtime
 from ticketon_dev.cluster.direct.layout import PLAIN_INSTANCE, Layout, instance_of
-from ticketon_dev.cluster.direct.processes import all_processes, pids_in
+from ticketon_dev.cluster.direct.node import DEVICE_PLUGINS
+from ticketon_dev.cluster.direct.processes import all_processes, listens, pids_in
 from ticketon_dev.cluster.direct.removal import component_of, mounts_to_remove
 
 SCRIPT = Path(__file__).parents[2] / "support" / "direct_node.py"
@@ -65,6 +66,10 @@ class Node:
         marks = (":KUBE-", ":CNI-", "-A ")
         return [line for line in saved.splitlines() if line.startswith(marks)]
 
+    def counters(self) -> str:
+        ask = "from ticketon_dev.cluster.direct import counters; print(*sorted(counters.names()))"
+        return self.inside(sys.executable, "-c", ask).strip()
+
     def end(self) -> None:
         self.stop()
         self._holder.kill()
@@ -96,10 +101,15 @@ def test_a_cluster_whose_programs_were_all_killed_comes_back_and_then_goes_witho
     assert node.mounts()
     assert node.rules()
 
+    sockets = runtime.shim_sockets(node.layout)
+    assert sockets
+    assert node.counters()
+
     kill(set(node.programs()) | node.pods())
     eventually(lambda: not node.programs() and not node.pods(), within_seconds=20)
     node.start()
-    assert node.pods()
+    assert eventually(node.pods, within_seconds=30)  # until the kubelet has looked, the killed ones count as running
+    sockets |= runtime.shim_sockets(node.layout)
 
     node.stop()
     assert node.programs() == {}
@@ -107,6 +117,10 @@ def test_a_cluster_whose_programs_were_all_killed_comes_back_and_then_goes_witho
     assert node.mounts() == []
     assert node.links() == ["lo"]
     assert node.rules() == []
+    assert node.counters() == ""
+    assert [socket for socket in sockets if socket.exists()] == []
+    registration = DEVICE_PLUGINS / "kubelet.sock"  # the neighbour's kubelet may have taken the place
+    assert not registration.exists() or listens(registration)
     assert [folder for folder in cgroups.folders(node.layout) if folder.exists()] == []
     assert not node.layout.runtime.exists()
     assert not node.layout.cluster.exists()

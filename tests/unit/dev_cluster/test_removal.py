@@ -12,6 +12,7 @@ from ticketon_dev.cluster.direct.removal import (
     folders_to_remove,
     mounts_to_remove,
     pod_links,
+    shim_sockets,
     starters_and_others,
 )
 
@@ -110,3 +111,13 @@ def test_links_to_pods_go_and_those_of_another_network_stay() -> None:
         {"dst": "172.17.0.2", "dev": "veth0000001"},
     ]
     assert pod_links(routes) == ["veth906d97fd"]
+
+
+def test_sockets_of_shims_are_known_by_the_ids_in_the_log_of_our_containerd() -> None:
+    pod = "0bde3a0d9eee897cf1913458700a731c6f90feb4d99ce29352b627840c4669ff"
+    log = [
+        f'time="2026-11-23T06:39:58Z" level=info msg="RunPodSandbox for &{{}} returns sandbox id \\"{pod}\\""',
+        'time="2026-11-23T06:39:59Z" level=info msg="containerd successfully booted in 0.04 s"',
+    ]
+    name = "2005d514acd698a120c9fb9b9828fae4f74279bf20ece10fe79934e6f612cba2"
+    assert shim_sockets(log, AT, "k8s.io") == {Path("/run/containerd/s") / name}

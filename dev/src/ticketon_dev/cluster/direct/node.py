@@ -1,9 +1,10 @@
 """Brings the direct cluster's node up and takes it away: the order of the steps, each in a module of its own."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
-from ticketon_dev.cluster.direct import authority, cgroups, network, processes, removal, runtime
+from ticketon_dev.cluster.direct import authority, cgroups, counters, network, processes, removal, runtime
 from ticketon_dev.cluster.direct.certificates import CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY, certificate_plan
 from ticketon_dev.cluster.direct.components import Component, components
 from ticketon_dev.cluster.direct.configuration import configuration_files
@@ -17,14 +18,18 @@ PROGRAM_END_SECONDS = 1.0  # what they would still write goes with the cluster
 # Folders that upstream makes at fixed places; they go when nothing of others is in them.
 RESULT_CACHE = Path("/var/lib/cni/results")
 NODE_LOGS = Path("/var/log/containers")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+CLEANUP_ROOT = Path("/run/containerd/runc/k8s.io")  # where shims clean up after one that was killed
 FIXED_FOLDERS = (
     RESULT_CACHE,
     RESULT_CACHE.parent,
     NODE_LOGS,
-    Path("/var/lib/kubelet/device-plugins"),
-    Path("/var/lib/kubelet"),
-    Path("/run/containerd/s"),
-    Path("/run/containerd"),
+    DEVICE_PLUGINS,
+    DEVICE_PLUGINS.parent,
+    removal.SHIM_SOCKETS,
+    CLEANUP_ROOT,
+    CLEANUP_ROOT.parent,
+    removal.SHIM_SOCKETS.parent,
 )
 
 
@@ -101,6 +106,7 @@ def stop(at: Layout, progress: Progress, *, volumes: bool, everything: bool) -> 
     with progress.step("remove mounts, network, firewall rules, cgroups"):
         unmount_all(at)
         network.take_down(at)
+        counters.remove()
         cgroups.remove(at)
         remove_strays(at, sockets)
     with progress.step("remove files") as step:
@@ -115,10 +121,14 @@ def unmount_all(at: Layout) -> None:
         run(["umount", "--lazy", points[0]])
 
 
-def remove_strays(at: Layout, sockets: list[Path]) -> None:
+def remove_strays(at: Layout, sockets: Iterable[Path]) -> None:
     """Remove the few files that programs of the node leave outside of our folders."""
     for socket in sockets:
         socket.unlink(missing_ok=True)
+    registration = DEVICE_PLUGINS / "kubelet.sock"
+    # Each kubelet takes the place of the last one's socket: it is ours, or of one that runs and listens.
+    if at.kubelet.exists() and registration.is_socket() and not processes.listens(registration):
+        registration.unlink(missing_ok=True)
     for result in RESULT_CACHE.glob("*"):
         if f'"{at.runtime}/' in result.read_text(errors="replace"):  # it names the network namespace, which was ours
             result.unlink(missing_ok=True)

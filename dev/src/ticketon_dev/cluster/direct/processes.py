@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import ssl
 import time
 import urllib.error
@@ -112,6 +113,19 @@ def answers_ok(url: str, certificate: Path, key: Path) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ssl.SSLError):
         return False
+
+
+def listens(address: Path) -> bool:
+    """Say whether a process accepts connections at the socket; one that a dead process left refuses them."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(str(address))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True  # too busy to answer is not dead
+    return True
 
 
 def end(processes: Iterable[Process], seconds: float) -> None:

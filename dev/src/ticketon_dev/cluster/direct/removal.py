@@ -4,6 +4,7 @@ It decides from what the machine shows now (processes, mounts, links, firewall r
 the cluster came up: such a list is wrong after the crash that one needs it for.
 """
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,9 @@ from ticketon_dev.cluster.direct.layout import POD_NETWORK, Layout
 # They would start things anew, and so end before the pods; the others are what these and the pods report to.
 STARTERS = frozenset({"kubelet", "kube-controller-manager", "kube-proxy", "kube-scheduler"})
 OTHERS = frozenset({"containerd", "containerd-shim", "etcd", "kube-apiserver"})
+
+SHIM_SOCKETS = Path("/run/containerd/s")  # of every containerd on the machine, whatever its own folders are
+CONTAINER_ID = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,17 @@ def pod_links(routes: Iterable[Mapping[str, str]]) -> list[str]:
         return destination != "default" and ipaddress.ip_network(destination).subnet_of(pods)  # type: ignore[arg-type]
 
     return [route["dev"] for route in routes if route.get("dev", "").startswith("veth") and is_pod(route["dst"])]
+
+
+def shim_sockets(containerd_log: Iterable[str], at: Layout, namespace: str) -> set[Path]:
+    """Name the sockets that shims of ours may have left, from the log of our containerd.
+
+    A shim's socket is called by a hash of containerd's address, the namespace and the pod's id. A shim that is killed
+    leaves its socket, containerd forgets the pod, and only the log still knows its id.
+    """
+    ids = {found for line in containerd_log for found in CONTAINER_ID.findall(line)}
+    hashes = (hashlib.sha256(f"{at.containerd_socket}/{namespace}/{found}".encode()).hexdigest() for found in ids)
+    return {SHIM_SOCKETS / name for name in hashes}
 
 
 def mounts_to_remove(mounts: str, folders: Sequence[Path]) -> list[str]:

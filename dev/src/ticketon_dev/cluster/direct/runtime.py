@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ticketon_dev.cluster.direct import removal
 from ticketon_dev.cluster.direct.layout import Layout
 from ticketon_dev.command import run, succeeds
 
@@ -37,10 +38,13 @@ def remove_images(at: Layout, names: Sequence[str]) -> None:
         run([*_ctr(at), "images", "remove", *sorted(there)])
 
 
-def shim_sockets(at: Layout) -> list[Path]:
-    """Return the sockets that the shims keep outside of our folders; containerd notes each beside its task."""
-    notes = at.containerd_state.glob("io.containerd.runtime.v2.task/*/*/address")
-    return [Path(note.read_text().strip().removeprefix("unix://")) for note in notes]
+def shim_sockets(at: Layout) -> set[Path]:
+    """Return the sockets that shims keep outside of our folders, and those that killed ones have left there."""
+    try:
+        with (at.logs / "containerd.log").open(errors="replace") as lines:
+            return {socket for socket in removal.shim_sockets(lines, at, NAMESPACE) if socket.exists()}
+    except FileNotFoundError:
+        return set()
 
 
 def remove_containers(at: Layout) -> None:
