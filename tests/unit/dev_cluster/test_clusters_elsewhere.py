@@ -16,7 +16,7 @@ from ticketon_dev.cluster.kind import KindProvider
 from ticketon_dev.cluster.kubectl import Kubectl
 from ticketon_dev.cluster.providers import Wishes
 from ticketon_dev.errors import SetupError
-from ticketon_dev.images.engines import BuildJob, Buildx
+from ticketon_dev.images.engines import Buildah, BuildJob, Buildx
 from ticketon_dev.locations import Locations
 from ticketon_dev.progress import Progress, Step
 
@@ -33,6 +33,8 @@ case "$*" in
   *"images list"*) echo localhost/ticketon/operator:old ;;
   "save --output "*) touch "$3" ;;
 esac""",
+    "buildah": """
+grep network_config_dir "$CONTAINERS_CONF" >> "$FOLDER/networks" """,
     "kubectl": f"""
 case "$*" in
   *"get ingressclasses"*) cat "$FOLDER/classes" ;;
@@ -108,6 +110,21 @@ def test_buildx_gets_the_same_dockerfile_context_and_base_as_buildah(calls: Path
     assert call.endswith(
         "--build-arg BASE_IMAGE=x/base:1 --file operator/Dockerfile --tag x/operator:1 build/images/operator"
     )
+
+
+def test_buildah_keeps_to_folders_of_ours_whatever_it_is_told_to_do(calls: Path, tmp_path: Path) -> None:
+    buildah = Buildah(tmp_path / "buildah", tmp_path / "run" / "buildah")
+    buildah.build(BuildJob(Path("Dockerfile"), Path(), "x/operator:1", {}), Step(), tmp_path / "log")
+    buildah.has("x/operator:1")
+    buildah.tag("x/operator:1", "x/operator:2")
+    buildah.push("x/operator:2")
+    buildah.export("x/operator:1", tmp_path / "operator.tar")
+    buildah.remove(["x/operator:1"])
+    told = said(calls, "buildah")
+    assert [line.split("overlay ")[1].split()[0] for line in told] == ["build", "inspect", "tag", "push", "push", "rmi"]
+    assert all(line.startswith(f"--root {tmp_path}/buildah --runroot {tmp_path}/run/buildah") for line in told)
+    networks = (calls.parent / "networks").read_text().splitlines()
+    assert networks == [f'network_config_dir = "{tmp_path}/run/buildah/networks"'] * len(told)
 
 
 @pytest.mark.usefixtures("calls")

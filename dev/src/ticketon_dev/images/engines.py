@@ -66,8 +66,20 @@ class Buildah(Engine):
             *words,
         ]
 
+    def _environment(self) -> dict[str, str]:
+        """Give it a configuration that keeps all of it in folders of ours: by itself it locks a file below /etc."""
+        file = self.runtime / "containers.conf"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f'[network]\nnetwork_config_dir = "{self.runtime / "networks"}"\n')
+        return {"CONTAINERS_CONF": str(file)}
+
+    def _run(self, *words: str) -> None:
+        run(self._command(*words), environment=self._environment())
+
     def has(self, reference: str) -> bool:
-        return succeeds(self._command("inspect", "--type", "image", "--format", "{{.FromImageID}}", reference))
+        asked = self._command("inspect", "--type", "image", "--format", "{{.FromImageID}}", reference)
+        return succeeds(asked, environment=self._environment())
 
     def build(self, job: BuildJob, step: Step, log: Path) -> None:
         given = [word for name, value in job.arguments.items() for word in ("--build-arg", f"{name}={value}")]
@@ -75,22 +87,23 @@ class Buildah(Engine):
         # give the same layer, whenever they are built.
         flags = ["--layers", "--isolation", "chroot", "--pull=never", "--format", "oci", "--timestamp", "0"]
         named = ["--file", str(job.dockerfile), "--tag", job.reference, str(job.context)]
-        run_watched(self._command("build", *flags, *given, *named), step.note, log=log)
+        built = self._command("build", *flags, *given, *named)
+        run_watched(built, step.note, log=log, environment=self._environment())
 
     def tag(self, reference: str, name: str) -> None:
-        run(self._command("tag", reference, name))
+        self._run("tag", reference, name)
 
     def remove(self, references: Sequence[str]) -> None:
         for reference in references:
-            succeeds(self._command("rmi", reference), timeout_seconds=60)
+            succeeds(self._command("rmi", reference), timeout_seconds=60, environment=self._environment())
 
     def push(self, reference: str) -> None:
-        run(self._command("push", "--quiet", reference))
+        self._run("push", "--quiet", reference)
 
     def export(self, reference: str, archive: Path) -> None:
         archive.unlink(missing_ok=True)
         # Not `oci-archive:`, which compresses the layers whatever it is told.
-        run(self._command("push", "--quiet", reference, f"docker-archive:{archive}:{reference}"))
+        self._run("push", "--quiet", reference, f"docker-archive:{archive}:{reference}")
 
 
 @dataclass(frozen=True)
