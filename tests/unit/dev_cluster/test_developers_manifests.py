@@ -119,6 +119,15 @@ def test_kind_maps_the_ingress_controllers_node_ports_to_this_machine_alone() ->
     assert all(each["containerPort"] == each["hostPort"] and each["listenAddress"] == "127.0.0.1" for each in mappings)
 
 
+def test_http_leads_to_the_port_where_https_is_reached_from_outside() -> None:
+    (controller,) = [each for stem, each in DOCUMENTS if stem == "ingress" and each["kind"] == "Deployment"]
+    flags = dict(flag.split("=", 1) for flag in pod_of(controller)["containers"][0]["args"])
+    redirection = {
+        name.rpartition(".")[2]: value for name, value in flags.items() if ".web.http.redirections.entrypoint." in name
+    }
+    assert redirection == {"to": f":{layout.HTTPS_NODE_PORT}", "scheme": "https", "permanent": "false"}
+
+
 def test_where_there_is_a_registry_the_programs_of_others_come_from_it() -> None:
     assert set(kind.published_images(Wishes())) == {"traefik"}
     assert set(kind.published_images(Wishes(metrics=True))) == {"traefik", "metrics-server"}

@@ -70,7 +70,7 @@ def farewell(at: Locations, seconds: float) -> list[str]:
     return [
         f"  The cluster is up ({duration(seconds)}).",
         f"    export KUBECONFIG={at.kubeconfig} PATH={at.binaries}:$PATH",
-        "    ingress    https://tickets.localhost:30443/<event>/ (http: 30080), on 127.0.0.1; until then 404",
+        "    ingress    https://tickets.localhost:30443/<event>/ (http on 30080 leads there); 404 until there is one",
         f"    authority  {at.authority}",
         "    stores     kafka-0.kafka.data.svc:9092, redis.data.svc:6379, postgres.data.svc:5432",
         "    `make down` removes it and keeps the stores' data; `PURGE=volumes make down` drops that, `PURGE=1` all",
