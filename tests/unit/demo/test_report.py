@@ -11,7 +11,7 @@ from ticketon_dev.crowd.books import compare
 from ticketon_dev.demo.event import Sale
 from ticketon_dev.demo.metrics import Totals, parse
 from ticketon_dev.demo.report import Audit, Findings, broken, render
-from ticketon_dev.demo.timeline import Moment
+from ticketon_dev.demo.timeline import Growth, Moment
 from ticketon_dev.demo.usage import PartUsage
 
 SALE = Sale(EventRef("shows", "gala"), "https://tickets.localhost/gala", 2, 600, 60, "Spring Gala")
@@ -43,7 +43,7 @@ def crowd_of(records: list[Record], **outcomes: int) -> CrowdResult:
     figures.outcomes.update(
         {Outcome.BOUGHT: 2, Outcome.SOLD_OUT: 1, **{Outcome[name]: count for name, count in outcomes.items()}}
     )
-    figures.answered("join", 201, 0.01)
+    figures.answered("join", 201, 0.01, 1.0)
     return CrowdResult(records, dict(figures.outcomes), figures.latencies(), figures, 60.0)
 
 
@@ -61,10 +61,11 @@ def good() -> Findings:
         Moment(at=40.0, waiting=0, servers_ready=1, servers_desired=1, capacity=2, sold=2),
     ]
     usage = [PartUsage("queue servers", 2, 4.0, 120.0, 70.0)]
+    requests = Growth()
+    requests.take("pod", 10.0, 40.0, began=0.0)
     crowd = crowd_of(records)
-    return Findings(
-        SALE, crowd, judge(records), compare(records, books), Audit(0, "1-6, 15: ok"), moments, totals, usage
-    )
+    audited = Audit(0, "1-6, 15: ok")
+    return Findings(SALE, crowd, judge(records), compare(records, books), audited, moments, totals, requests, usage)
 
 
 def test_a_good_run_has_nothing_broken_and_shows_all_four_figures() -> None:

@@ -18,7 +18,16 @@ def test_a_log_gets_one_plain_line_in_five_seconds() -> None:
             table.show(MOMENTS, Figures())
     lines = stream.getvalue().splitlines()
     assert len(lines) == 3
-    assert all("waiting    29" in line and "sold    29/99" in line for line in lines)
+    assert all("waiting    29" in line and "sold       29/99" in line for line in lines)
+
+
+def test_nothing_is_shown_that_is_not_known_yet() -> None:
+    stream = io.StringIO()
+    with LiveTable(stream, "Gala") as table:
+        table.show([], Figures())
+        assert stream.getvalue() == ""
+        table.show([Moment(at=0.5, servers_desired=1, servers_ready=1)], Figures())
+    assert "sold           -  servers 1/1" in stream.getvalue()
 
 
 def test_a_sparkline_is_short_and_keeps_the_peak() -> None:

@@ -162,7 +162,7 @@ class Door:
             self._figures.faults[f"{route}: {reply.status}"] += 1
             return retry_after(reply.headers.get("Retry-After"))
         at = self.now()
-        self._figures.answered(route, reply.status, at - sent)
+        self._figures.answered(route, reply.status, at - sent, at)
         return Answer(reply.status, document or {}, reply.headers, sent, at, attempts)
 
 

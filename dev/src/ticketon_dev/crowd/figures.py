@@ -13,6 +13,9 @@ from enum import StrEnum
 SAMPLE_SIZE = 4096
 #: A live p99 is of so many of the latest answers: some seconds of a crowd's.
 LATEST = 500
+PACE_SECONDS = 5
+#: Routes of the payment servers; all others are requests for a reservation.
+PAYMENT_ROUTES = frozenset({"pay", "payment"})
 
 
 class Stage(StrEnum):
@@ -59,6 +62,23 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered), int(rank)) - 1]
 
 
+class Pace:
+    """How many answers came in each second: a few bytes a second of the run."""
+
+    def __init__(self) -> None:
+        self._in_second: Counter[int] = Counter()
+
+    def add(self, at: float) -> None:
+        """Count one that came so many seconds after the crowd set out."""
+        self._in_second[int(at)] += 1
+
+    def peak(self) -> float:
+        """Return the rate of the busiest PACE_SECONDS, a second."""
+        ends = {second + later for second in self._in_second for later in range(PACE_SECONDS)}
+        windows = (sum(self._in_second[end - back] for back in range(PACE_SECONDS)) for end in ends)
+        return max(windows, default=0) / PACE_SECONDS
+
+
 @dataclass(frozen=True)
 class Latency:
     """Of one route, in seconds."""
@@ -82,6 +102,7 @@ class Figures:
     tickets: int = 0
     paid: int = 0
     admitted: int = 0
+    reservations: Pace = field(default_factory=Pace)  # answers of queue servers
     _latencies: dict[str, Reservoir] = field(default_factory=dict)
     _latest: dict[str, deque[float]] = field(default_factory=dict)
 
@@ -89,8 +110,11 @@ class Figures:
         self.stages[before] -= 1
         self.stages[after] += 1
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def answered(self, route: str, status: int, seconds: float, at: float) -> None:
+        """Count an answer: how long it took, and when it came (seconds since the crowd set out)."""
         self.answers[route, status] += 1
+        if route not in PAYMENT_ROUTES:
+            self.reservations.add(at)
         self._latencies.setdefault(route, Reservoir(seed=len(self._latencies))).add(seconds)
         self._latest.setdefault(route, deque(maxlen=LATEST)).append(seconds)
 

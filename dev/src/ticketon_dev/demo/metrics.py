@@ -13,6 +13,7 @@ Series = dict[tuple[str, Labels], float]
 
 #: The figures of the product, and of each process: `process_cpu_seconds_total`, `process_resident_memory_bytes`.
 PREFIXES = ("ticketon_", "process_")
+REQUESTS = "ticketon_reservation_requests_total"
 
 
 def parse(text: str) -> Series:
@@ -23,6 +24,11 @@ def parse(text: str) -> Series:
         for sample in family.samples
         if sample.name.startswith(PREFIXES) and not sample.name.endswith("_created")
     }
+
+
+def total(series: Series, name: str) -> float:
+    """Sum one metric over its labels."""
+    return sum(value for (found, _), value in series.items() if found == name)
 
 
 class Totals:

@@ -125,6 +125,7 @@ async def _sell(lab: Lab, api: ClusterApi, sale: Sale, wishes: Wishes, progress:
         audit=audited,
         moments=watcher.moments,
         totals=watcher.totals,
+        requests=watcher.requests,
         usage=watcher.usage.by_part(),
     )
 
@@ -161,6 +162,7 @@ def _farewell(lab: Lab, sale: Sale, folder: Path) -> list[str]:
         f"  kubectl -n {namespace} describe te {name}",
         f"  kubectl -n {namespace} get deploy,sts,pods,svc,ingress -l ticketon.dev/event={name}",
         f"  kubectl -n {namespace} delete deploy {sale.ref.queue}     # and see it come back",
+        "  # while it is paused nobody is called, and the page says so; PHASE stays SoldOut where nothing is left",
         f'  kubectl -n {namespace} patch te {name} --type merge -p \'{{"spec":{{"paused":true}}}}\'',
         "  make demo sells the next show; make down removes everything",
     ]

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ticketon_dev.crowd import Figures, Stage
-from ticketon_dev.demo.timeline import Moment, rate
+from ticketon_dev.demo.timeline import Moment
 from ticketon_dev.progress import duration
 
 #: A log keeps what is printed: one line in so many seconds tells the story.
@@ -40,7 +40,9 @@ class LiveTable:
             self._live.stop()
 
     def show(self, moments: list[Moment], figures: Figures) -> None:
-        """Draw the latest moment, or print it as a line when the last line is old enough."""
+        """Draw the latest moment, or print it as a line when the last line is old enough; nothing before the first."""
+        if not moments:
+            return
         elapsed = self._clock() - self._began
         if self._live is not None:
             self._live.update(self._table(moments, figures, elapsed))
@@ -50,7 +52,7 @@ class LiveTable:
             self._console.file.flush()
 
     def _table(self, moments: list[Moment], figures: Figures, elapsed: float) -> Group:
-        now = moments[-1] if moments else Moment(at=0.0)
+        now = moments[-1]
         table = Table(title=f"{self._title} · {now.phase or 'starting'} · {duration(elapsed)}", expand=False)
         for heading in ("waiting", "admitted", "held", "paying", "sold", "queue servers", "payments/s", "requests/s"):
             table.add_column(heading, justify="right")
@@ -60,10 +62,10 @@ class LiveTable:
             str(now.admitted),
             str(now.held),
             str(now.paying),
-            f"{now.sold}/{now.capacity}",
+            _sold(now),
             f"{now.servers_ready} of {now.servers_desired}",
             f"{now.payments_per_second:.1f}",
-            f"{rate(moments, 'requests'):.0f}",
+            f"{now.requests_per_second:.0f}",
             " · ".join(f"{figures.p99(route) * 1000:.0f}" for route in ("join", "poll", "hold")) + " ms",
         )
         done = round(BAR_WIDTH * now.sold / max(1, now.capacity))
@@ -79,13 +81,18 @@ class LiveTable:
 
 def plain_line(moments: list[Moment], figures: Figures, elapsed: float) -> str:
     """Return the latest moment as one line of text."""
-    now = moments[-1] if moments else Moment(at=0.0)
+    now = moments[-1]
     return (
         f"  {elapsed:4.0f} s  waiting {now.waiting:5}  admitted {now.admitted:4}  held {now.held:4}  "
-        f"sold {now.sold:5}/{now.capacity}  servers {now.servers_ready}/{now.servers_desired}  "
-        f"payments/s {now.payments_per_second:5.1f}  requests/s {rate(moments, 'requests'):5.0f}  "
+        f"sold {_sold(now):>11}  servers {now.servers_ready}/{now.servers_desired}  "
+        f"payments/s {now.payments_per_second:5.1f}  requests/s {now.requests_per_second:5.0f}  "
         f"p99 {max(figures.p99(route) for route in ('join', 'poll', 'hold')) * 1000:5.0f} ms"
     )
+
+
+def _sold(now: Moment) -> str:
+    """Nothing is said of seats before a queue server has counted them."""
+    return f"{now.sold}/{now.capacity}" if now.capacity else "-"
 
 
 def sparkline(values: list[int]) -> str:

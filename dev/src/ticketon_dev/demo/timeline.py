@@ -1,7 +1,8 @@
 """What the cluster said of the sale, second by second: rows for the table, curves for the picture. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Rates are told over this many seconds: one second is mostly noise.
@@ -24,11 +25,10 @@ class Moment:
     servers_ready: int = 0
     payments_ready: int = 0
     payments_per_second: float = 0.0
-    requests: float = 0.0  # reservation requests answered so far
-    orders: float = 0.0  # reservation-payment transactions committed so far
+    requests_per_second: float = 0.0  # reservation requests answered, over the last RATE_SECONDS
 
 
-def moment(at: float, event: Mapping[str, Any], *, requests: float, orders: float) -> Moment:
+def moment(at: float, event: Mapping[str, Any], *, requests_per_second: float) -> Moment:
     """Read a TicketEvent's status; what it does not say yet is 0."""
     status = event.get("status", {})
     line, seats = status.get("line") or {}, status.get("seats") or {}
@@ -46,25 +46,44 @@ def moment(at: float, event: Mapping[str, Any], *, requests: float, orders: floa
         servers_ready=int(servers.get("ready", 0)),
         payments_ready=int(payments.get("ready", 0)),
         payments_per_second=float(payments.get("perSecond", 0) or 0),
-        requests=requests,
-        orders=orders,
+        requests_per_second=requests_per_second,
     )
 
 
-def rate(moments: Sequence[Moment], counter: str) -> float:
-    """Return how fast a counter grew over the last RATE_SECONDS (longer where nobody looked meanwhile), a second."""
-    if len(moments) < 2:
-        return 0.0
-    last = moments[-1]
-    first = next((one for one in reversed(moments) if one.at <= last.at - RATE_SECONDS), moments[0])
-    seconds = last.at - first.at
-    grown: float = getattr(last, counter) - getattr(first, counter)
-    return grown / seconds if seconds > 0 else 0.0
+@dataclass(slots=True)
+class Growth:
+    """A counter that several pods share, over time: how fast it grew in all, at any moment.
+
+    Each pod is read at times of its own, and its counter is a straight line between two readings. Sums of what was read
+    last will not do: over a window they hold what was counted before it, or miss what was counted in it.
+    """
+
+    _readings: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # by source: (at, value), in order
+
+    def take(self, source: str, at: float, value: float, *, began: float) -> None:
+        """Take a reading; ``began`` is when the source, one life of one container, stood at 0. Times in seconds."""
+        self._readings.setdefault(source, [(min(began, at), 0.0)]).append((at, value))
+
+    def total(self, at: float) -> float:
+        return sum(_between(readings, at) for readings in self._readings.values())
+
+    def rate(self, at: float) -> float:
+        """Return the growth a second over the RATE_SECONDS before a time that all sources were read after."""
+        return (self.total(at) - self.total(at - RATE_SECONDS)) / RATE_SECONDS
+
+    def peak(self) -> float:
+        """Return the highest rate; straight lines have it where one of them begins or ends."""
+        bends = {at for readings in self._readings.values() for at, _ in readings}
+        return max((self.rate(at) for bend in bends for at in (bend, bend + RATE_SECONDS)), default=0.0)
 
 
-def peak_rate(moments: Sequence[Moment], counter: str) -> float:
-    """Return the highest rate at any moment."""
-    return max((rate(moments[: index + 1], counter) for index in range(len(moments))), default=0.0)
+def _between(readings: Sequence[tuple[float, float]], at: float) -> float:
+    """Return the value at a time; before the first reading and after the last it stands still."""
+    index = bisect_right(readings, at, key=lambda reading: reading[0])
+    if index in {0, len(readings)}:
+        return readings[min(index, len(readings) - 1)][1]
+    (earlier, before), (later, after) = readings[index - 1], readings[index]
+    return before + (after - before) * (at - earlier) / (later - earlier)
 
 
 def scaled_up_and_down(moments: Sequence[Moment]) -> tuple[int, int, int]:

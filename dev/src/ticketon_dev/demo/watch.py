@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from typing import Any
 
 from ticketon_contract.names import EventRef
 from ticketon_dev.demo.cluster_api import ClusterApi, UnreadableError
-from ticketon_dev.demo.metrics import Totals, parse
-from ticketon_dev.demo.timeline import Moment, moment
+from ticketon_dev.demo.metrics import REQUESTS, Totals, parse, total
+from ticketon_dev.demo.timeline import Growth, Moment, moment
 from ticketon_dev.demo.usage import Usage
 
 LOOK_SECONDS = 1.0
@@ -47,6 +48,8 @@ class Watcher:
         self._began = time.monotonic()
         self.moments: list[Moment] = []
         self.totals = Totals()
+        self.requests = Growth()  # reservation requests, of all queue servers
+        self._all_read_at = 0.0
         self.usage = Usage(parts_of(event))
         self.resource: dict[str, Any] = {}
         self.missed = 0  # looks that the cluster did not answer
@@ -79,30 +82,36 @@ class Watcher:
 
     async def _look(self) -> None:
         self.resource = await self._api.event(self._event.namespace, self._event.name)
-        self.moments.append(
-            moment(
-                time.monotonic() - self._began,
-                self.resource,
-                requests=self.totals.sum("ticketon_reservation_requests_total"),
-                orders=self.totals.sum("ticketon_payment_transactions_total", outcome="committed"),
-            )
-        )
+        rate = self.requests.rate(self._all_read_at)
+        self.moments.append(moment(self._now(), self.resource, requests_per_second=rate))
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
 
     async def read_metrics(self) -> None:
         """Read /metrics of every running pod of the event; one that is just starting or ending is skipped."""
+        round_began = self._now()
         for component in (QUEUE, PAYMENTS):
             for pod in await self._api.pods(self._event.namespace, selector(self._event, component)):
                 statuses = pod.get("status", {}).get("containerStatuses") or [{}]
-                if not statuses[0].get("state", {}).get("running"):
+                running = statuses[0].get("state", {}).get("running")
+                if not running:
                     continue
                 metadata = pod["metadata"]
                 source = f"{metadata['uid']}/{statuses[0].get('restartCount', 0)}"
                 with contextlib.suppress(UnreadableError):
-                    self.totals.take(
-                        source, parse(await self._api.pod_metrics(metadata["namespace"], metadata["name"]))
-                    )
+                    series = parse(await self._api.pod_metrics(metadata["namespace"], metadata["name"]))
+                    self.totals.take(source, series)
+                    began = self._now() - age_seconds(running["startedAt"], datetime.now(UTC))
+                    self.requests.take(source, self._now(), total(series, REQUESTS), began=began)
+        self._all_read_at = round_began
 
     async def read_usage(self) -> None:
         """Read what the kubelets count."""
         for summary in await self._api.kubelet_summaries():
             self.usage.take(summary)
+
+
+def age_seconds(started_at: str, now: datetime) -> float:
+    """How long ago Kubernetes' time (RFC 3339, whole seconds) was."""
+    return (now - datetime.fromisoformat(started_at)).total_seconds()
