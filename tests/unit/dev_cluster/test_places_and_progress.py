@@ -9,6 +9,7 @@ import pytest
 from ticketon_dev.cluster import golang, traefik
 from ticketon_dev.cluster.helm import recent_enough
 from ticketon_dev.cluster.tls import HOST_NAMES
+from ticketon_dev.cluster.up import farewell
 from ticketon_dev.command import CommandFailedError, run, succeeds
 from ticketon_dev.errors import SetupError
 from ticketon_dev.images import references
@@ -155,3 +156,15 @@ def test_references_of_images_add_up_over_commands(tmp_path: Path) -> None:
 
 def test_the_developers_certificate_speaks_for_the_hosts_of_the_sample() -> None:
     assert {"tickets.localhost", "pay.localhost", "localhost"} <= set(HOST_NAMES)
+
+
+def test_a_cluster_that_was_there_before_is_told_in_brief() -> None:
+    at = locations(TREE, {}, HOME)
+    told, again = (farewell(at, 3.0, known_already=known) for known in (False, True))
+    assert "https://tickets.localhost:30443/" in "\n".join(told)
+    assert len(again) == 2
+    assert (
+        again[1]
+        == told[1]
+        == "    export KUBECONFIG=/src/ticket-on/build/kubeconfig PATH=/src/ticket-on/build/bin:$PATH"
+    )

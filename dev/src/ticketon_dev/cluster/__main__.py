@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
                 return 0
             progress.say(f"Cluster: {choice.provider} ({choice.because})")
             if asked.command == "up":
-                if choice.provider is Provider.DIRECT:
+                if choice.provider is Provider.DIRECT and not at.kubeconfig.exists():
                     progress.say(DIRECT_MEANS)
                 kept.write_text(written(choice))  # before the first change, for a `make down` after a crash
                 up.up(provider, at, Wishes(metrics=asked.metrics), progress)

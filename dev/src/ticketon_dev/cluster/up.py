@@ -14,6 +14,7 @@ from ticketon_dev.progress import Progress, duration
 
 def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progress) -> None:
     """Have a cluster with its ingress controller and stores Ready, and its tools at their stated places."""
+    known_already = at.kubeconfig.exists() and provider.is_up()
     kubectl = provider.start(wishes, progress)
     publish(kubectl, at)
     link(provider.helm(progress), at.binaries / "helm")
@@ -28,7 +29,7 @@ def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progr
         known = {**images, **stores}
         kubectl.apply_when_served(contents.workloads(at.manifests, known, ingress=ingress, metrics=wishes.metrics))
     contents.wait_until_ready(kubectl, progress, name_server=provider.bare, ingress=ingress, metrics=wishes.metrics)
-    for line in farewell(at, progress.elapsed_seconds):
+    for line in farewell(at, progress.elapsed_seconds, known_already=known_already):
         progress.say(line)
 
 
@@ -65,11 +66,14 @@ def images(provider: ClusterProvider, at: Locations, names: list[str], progress:
     progress.say(f"  {len(made)} images {where} ({duration(progress.elapsed_seconds)})")
 
 
-def farewell(at: Locations, seconds: float) -> list[str]:
-    """Say what there is now and how to use it."""
+def farewell(at: Locations, seconds: float, *, known_already: bool) -> list[str]:
+    """Say what there is now and how to use it; briefly where it was there before and has been told."""
+    environment = f"    export KUBECONFIG={at.kubeconfig} PATH={at.binaries}:$PATH"
+    if known_already:
+        return [f"  The cluster is up, as before ({duration(seconds)}); dev/README.md: what is where.", environment]
     return [
         f"  The cluster is up ({duration(seconds)}).",
-        f"    export KUBECONFIG={at.kubeconfig} PATH={at.binaries}:$PATH",
+        environment,
         "    ingress    https://tickets.localhost:30443/<event>/ (http on 30080 leads there); 404 until there is one",
         f"    authority  {at.authority}",
         "    stores     kafka-0.kafka.data.svc:9092, redis.data.svc:6379, postgres.data.svc:5432",
