@@ -129,6 +129,17 @@ def test_every_dockerfile_takes_its_base_and_gives_up_root(name: str) -> None:
     assert not [line for line in lines if "pip install" in line or "apt-get" in line]
 
 
+def test_python_images_differ_by_their_part_and_by_nothing_else() -> None:
+    """An entry point in exec form knows no build argument, so each part has a file; what they share stays the same."""
+
+    def shared(name: str) -> list[str]:
+        lines = (ROOT / RECIPES[name].dockerfile).read_text().splitlines()
+        body = lines[next(number for number, line in enumerate(lines) if not line.startswith("#")) :]
+        return [line for line in body if not line.startswith((' && python -c "import ', "ENTRYPOINT", "CMD"))]
+
+    assert all(shared(name) == shared("operator") for name in PRODUCT)
+
+
 def test_a_list_of_packages_may_have_comments() -> None:
     assert bases.packages("# why\npython3\n\nca-certificates # for TLS\n") == ["ca-certificates", "python3"]
 
