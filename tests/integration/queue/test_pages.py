@@ -155,6 +155,9 @@ async def test_what_went_wrong_is_said_in_the_pages_own_words(sale: Sale) -> Non
         assert "<script>alert" not in page
         assert "<b>x" not in page
         assert "<y>" not in page
+    assert "1588" not in await second.open("/?problem=seats-taken&seats=call+1588-0000")
+    assert "The time to pay has passed" in await second.open("/?problem=hold-lost")  # as the payment server sends it
+    assert "결제 시간이 지나" in await second.open("/?problem=hold-lost&lang=ko")
 
 
 async def test_what_a_cookie_or_an_address_brings_is_never_an_error_of_ours(sale: Sale) -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ticketon_contract.problems import Problem
 from ticketon_ledger import SeatState, SeatView
 from ticketon_queue.pages import assets
-from ticketon_queue.pages.seat_map import MOST_SEATS, rows_of
+from ticketon_queue.pages.seat_map import MOST_SEATS, rows_of, seats_named
 from ticketon_queue.pages.texts import LANGUAGES, catalogue, choose
 
 EN, KO = catalogue("en"), catalogue("ko")
@@ -74,6 +75,34 @@ def test_money_is_written_with_its_minor_units(amount: int, currency: str, engli
 )
 def test_a_wait_is_told_in_words(seconds: float | None, text: str) -> None:
     assert EN.wait(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        *(Problem.NOT_OPEN, Problem.CLOSING, Problem.UNAVAILABLE, Problem.INVALID),  # of any form
+        *(Problem.NOT_ADMITTED, Problem.SEATS_TAKEN, Problem.SOLD_OUT, Problem.BUYER_LIMIT),  # of the seats'
+        *(Problem.TOKEN_INVALID, Problem.HOLD_LOST, Problem.ALREADY_PAYING, Problem.KEY_REUSED),  # of the payment's
+    ],
+)
+def test_what_a_form_is_refused_for_has_words_of_its_own_in_every_language(problem: Problem) -> None:
+    for texts in (EN, KO):
+        assert texts.problem(problem.slug) != texts.entries["problem.other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("R-1-1, GA-27", "R-1-1, GA-27"),
+        ("Balcony-1-1, R-2-1", "R-2-1"),
+        ("call 1588-0000 for your money, R-1-1", "R-1-1"),
+        ("<b>R-1-1</b>", ""),
+        ("R-1-1\u202e, R-9999999-1", ""),
+        ("", ""),
+    ],
+)
+def test_of_what_an_address_brings_only_seats_are_shown(text: str, shown: str) -> None:
+    assert seats_named(text, ["R", "GA"]) == shown
 
 
 def test_an_unknown_problem_has_words_as_well() -> None:

@@ -19,7 +19,7 @@ from ticketon_queue.credentials import set_cookie
 from ticketon_queue.holding import Holding
 from ticketon_queue.line import Standing, State
 from ticketon_queue.pages.rendering import page
-from ticketon_queue.pages.seat_map import rows_of
+from ticketon_queue.pages.seat_map import rows_of, seats_named
 from ticketon_queue.pages.state import Visitor, an_id, hold_cookie, seconds_until, visitor
 from ticketon_queue.pages.texts import moment
 
@@ -212,8 +212,11 @@ class Views:
         slug = request.query_params.get("problem")
         if not slug:
             return None
-        seats = request.query_params.get("seats", "")[:200]
-        return who.texts.problem(slug, seats=seats, n=self._context.live.config.max_per_buyer)
+        config = self._context.live.config
+        seats = seats_named(request.query_params.get("seats", ""), (zone.name for zone in config.zones))
+        if slug == Problem.SEATS_TAKEN.slug and not seats:
+            slug = ""
+        return who.texts.problem(slug, seats=seats, n=config.max_per_buyer)
 
 
 def _link(payment: Payment) -> str | None:
