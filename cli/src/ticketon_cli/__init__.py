@@ -4,5 +4,6 @@
 - ``dead_letters``: what may be done with the dead-letter topic (pure where it decides, ``kafka`` where it acts)
 - ``kafka``: the only importer of aiokafka
 
-``audit`` is the ledger's own (``ticketon_ledger.audit_command``), so that it also runs in a payment server's pod.
+What only needs Postgres is the ledger's own (``ticketon_ledger.commands``), so that it also runs in a payment server's
+pod.
 """

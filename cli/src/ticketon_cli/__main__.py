@@ -1,4 +1,7 @@
-"""``ticketon audit | dlq``: what people on call run. Exit 0: fine; 1: something is broken; 2: it could not be done."""
+"""``ticketon audit | refund | dlq | …``: what people on call run.
+
+Exit 0: fine; 1: something is broken, or not done yet; 2: it could not be done.
+"""
 
 import argparse
 import os
@@ -6,20 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from ticketon_cli import dead_letters
-from ticketon_ledger import audit_command
+from ticketon_ledger import commands as ledger_commands
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketon", description="Tools for people on call at a ticket sale.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    audit = commands.add_parser(
-        "audit",
-        help="prove the invariants of seats and money",
-        description="Prove the invariants of seats and money from the records, and from the provider's books with"
-        " --books. Reads only. Exits 1 when an invariant is broken.",
-    )
-    audit_command.add_arguments(audit)
-    audit.set_defaults(run=audit_command.run)
+    ledger_commands.add_commands(commands)
     dlq = commands.add_parser(
         "dlq",
         help="list, show and replay dead letters",

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from support.audits import audited
 from support.eventually import eventually_async
 from support.payments import MakeSale, Payer, Sale, ServerProcess
 
@@ -19,27 +20,9 @@ from ticketon_contract.connections import Kafka
 from ticketon_contract.messages import PaymentCommand
 from ticketon_contract.summary import PaymentsSummary
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer
-from ticketon_ledger.audit import audit
-from ticketon_ledger.audit_books import Entry
 from ticketon_payments.kafka import Bus, Feed, Message
 
 BOTH = pytest.mark.parametrize("protocol", list(ProviderProtocol))
-
-
-async def audited(sale: Sale) -> None:
-    """The audit, with the provider's books, finds nothing."""
-    ours = await sale.captured()
-    books = await asyncio.to_thread(sale.provider.books)
-
-    async def read() -> list[Entry]:
-        return [
-            Entry(entry["reference"], entry["amount"], entry["currency"], entry["captured"], entry["refunded"])
-            for entry in books
-            if entry["reference"] in ours
-        ]
-
-    findings = await audit(sale.ledger.database, read_books=read)
-    assert {finding.title: finding.broken for finding in findings if not finding.ok} == {}
 
 
 async def records(sale: Sale) -> list[dict[str, Any]]:

@@ -78,6 +78,19 @@ async def test_one_phase_charges_and_refunds_no_more_than_was_charged(
     assert [(item["captured"], item["refunded"]) for item in provider.books()] == [(3000, 3000)]
 
 
+async def test_a_refund_is_found_by_the_merchants_name_of_it(client: httpx.AsyncClient) -> None:
+    charge = (await post(client, "charges", "k", demand("r"))).json()
+    body = {"amount": 1000, "reference": "refund-1"}
+    for _ in range(2):
+        made = (await post(client, f"charges/{charge['id']}/refund", "k:r1", body)).json()
+        assert (made["refunded"], made["refund"]["state"]) == (1000, "succeeded")
+    found = (await client.get("/v1/refunds", params={"reference": "refund-1"})).json()["items"]
+    assert [(item["id"], item["entry"], item["amount"]) for item in found] == [
+        (made["refund"]["id"], charge["id"], 1000)
+    ]
+    assert (await client.get("/v1/refunds", params={"reference": "refund-2"})).json() == {"items": []}
+
+
 async def test_a_repeated_key_has_the_same_answer_and_books_once(
     client: httpx.AsyncClient, provider: ProviderProcess
 ) -> None:

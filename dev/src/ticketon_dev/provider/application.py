@@ -34,7 +34,10 @@ class Demand(BaseModel):
 
 
 class Refund(BaseModel):
+    """``reference`` is the merchant's own name of the refund; without one, the idempotency key is."""
+
     amount: int = Field(ge=1)
+    reference: str = Field(default="", max_length=200)
 
 
 class LostReply(Response):
@@ -115,6 +118,13 @@ def _add_demands(api: APIRouter, provider: Provider) -> None:
         items, following = books.page(after, limit)
         return {"items": items, "next": following}
 
+    @api.get("/refunds")
+    async def find_refunds(reference: str) -> Response:
+        await asyncio.sleep(provider.faults.latency_seconds(provider.chance))
+        if provider.faults.outage:
+            return JSONResponse({"error": "down for maintenance"}, 503)
+        return JSONResponse({"items": books.refunds(reference)})
+
     @api.post("/{path}")
     async def create(path: str, demand: Demand, key: Key) -> Response:
         kind = _kind_of(path)
@@ -172,9 +182,12 @@ def _add_changes(api: APIRouter, provider: Provider) -> None:
     @api.post("/{path}/{entry_id}/refund")
     async def refund(path: str, entry_id: str, body: Refund, key: Key) -> Response:
         _kind_of(path)
-        request = f"refund {entry_id} {json.dumps(body.amount)}"
+        request = f"refund {entry_id} {json.dumps(body.amount)} {body.reference}"
         return await provider.perform(
-            key, card_of(entry_id), request, lambda _spoilt: books.refund(key, request, entry_id, body.amount)
+            key,
+            card_of(entry_id),
+            request,
+            lambda _spoilt: books.refund(key, request, entry_id, body.amount, reference=body.reference or key),
         )
 
 

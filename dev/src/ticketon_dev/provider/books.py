@@ -19,6 +19,11 @@ CREATE TABLE IF NOT EXISTS entry (
     captured INTEGER NOT NULL DEFAULT 0, refunded INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entry_reference ON entry (reference);
+CREATE TABLE IF NOT EXISTS refund (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, entry TEXT NOT NULL, reference TEXT NOT NULL,
+    amount INTEGER NOT NULL, created_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS refund_reference ON refund (reference);
 CREATE TABLE IF NOT EXISTS reply (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
@@ -129,8 +134,8 @@ class Books:
             self._set(entry_id, state="voided")
             return self._keep(key, request, Reply(200, self.entry(entry_id) or {}))
 
-    def refund(self, key: str, request: str, entry_id: str, amount: int) -> Reply:
-        """Give back up to what was captured."""
+    def refund(self, key: str, request: str, entry_id: str, amount: int, *, reference: str) -> Reply:
+        """Give back up to what was captured; ``reference`` is the merchant's own name of the refund."""
         entry = self.entry(entry_id)
         if entry is None:
             return Reply(404, {"error": "no such charge"})
@@ -141,7 +146,12 @@ class Books:
             refunded = entry["refunded"] + amount
             state = "refunded" if refunded == entry["captured"] else entry["state"]
             self._set(entry_id, state=state, refunded=refunded)
-            return self._keep(key, request, Reply(200, self.entry(entry_id) or {}))
+            made = (f"re_{uuid.uuid4().hex}", entry_id, reference, amount, time.time())
+            self._connection.execute(
+                "INSERT INTO refund (id, entry, reference, amount, created_at) VALUES (?, ?, ?, ?, ?)", made
+            )
+            answer = {**(self.entry(entry_id) or {}), "refund": self.refunds(reference)[-1]}
+            return self._keep(key, request, Reply(200, answer))
 
     def complete_action(self, entry_id: str, *, approved: bool) -> bool:
         """The buyer decided on our page; False when there was nothing to decide."""
@@ -169,6 +179,13 @@ class Books:
             "SELECT * FROM entry WHERE kind = ? AND reference = ? ORDER BY seq", (kind, reference)
         ).fetchall()
         return [self._shown(row) for row in rows]
+
+    def refunds(self, reference: str) -> list[dict[str, Any]]:
+        """What was given back under a merchant's reference, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, entry, reference, amount FROM refund WHERE reference = ? ORDER BY seq", (reference,)
+        ).fetchall()
+        return [{**dict(row), "state": "succeeded"} for row in rows]
 
     def page(self, after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
         """Entries after a cursor, and the cursor that follows; None at the end."""

@@ -1,4 +1,6 @@
-"""``python -m ticketon_ledger migrate | apply | audit``: what the ledger Job and people on call run.
+"""``python -m ticketon_ledger migrate | apply | COMMAND``: what the ledger Job and people on call run.
+
+``COMMAND`` is one of the ledger's own of ``ticketon`` (``commands``), which so run in a payment server's pod.
 
 ``apply`` migrates, applies the inventory of the event's configuration, and leaves its result where Kubernetes shows it
 (the termination message). Exit 0 for applied and for refused, for a retry would change nothing; 1 for what is worth
@@ -14,7 +16,7 @@ from pathlib import Path
 
 from ticketon_contract import connections
 from ticketon_contract.config import EventConfig
-from ticketon_ledger import audit_command
+from ticketon_ledger import commands
 from ticketon_ledger.errors import InventoryRefused, LedgerError
 from ticketon_ledger.ledger import Ledger
 from ticketon_ledger.migrate import migrate
@@ -22,7 +24,7 @@ from ticketon_ledger.migrate import migrate
 #: What a kubelet keeps of a termination message, in bytes; JSON is ASCII here.
 _MAX_TERMINATION_MESSAGE = 4096
 
-_USAGE = "usage: python -m ticketon_ledger migrate | apply | audit [options of `ticketon audit`]"
+_USAGE = f"usage: python -m ticketon_ledger migrate | apply | {' | '.join(commands.NAMES)} [options of `ticketon …`]"
 
 
 def _tell(result: dict[str, object], environ: Mapping[str, str]) -> None:
@@ -66,8 +68,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             asyncio.run(migrate(connections.postgres_url(environ)))
         elif command == "apply":
             _tell(asyncio.run(_apply(_configuration(environ), connections.postgres_url(environ))), environ)
-        elif command == "audit":
-            return audit_command.main(arguments[1:], environ)
+        elif command in commands.NAMES:
+            return commands.main(arguments, environ)
         else:
             sys.stderr.write(_USAGE + "\n")
             return 2

@@ -23,7 +23,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A payment as the ledger has it. ``overdue``: it should have been settled long ago."""
+    """A payment as the ledger has it. ``overdue``: it should have been settled long ago.
+
+    ``refunded`` has gone back, ``refunding`` of the rest may have: the provider was, or is being, asked for it.
+    """
 
     id: str
     amount: int
@@ -31,6 +34,18 @@ class Recorded:
     state: str
     pending: str
     overdue: bool
+    refunded: int = 0
+    refunding: int = 0
+
+    @property
+    def most(self) -> int:
+        """The net charge when nothing that is on its way back has arrived."""
+        return self.amount - self.refunded
+
+    @property
+    def least(self) -> int:
+        """The net charge when all that is on its way back has arrived."""
+        return self.most - self.refunding
 
 
 @dataclass(slots=True)
@@ -67,7 +82,11 @@ def compare(recorded: Mapping[str, Recorded], entries: Sequence[Entry]) -> list[
             "5",
             "by the provider's books, every paid order was charged",
             len(paid),
-            [f"{payment.id}: paid, but the books have no charge" for payment in paid if payment.id not in charged],
+            [
+                f"{payment.id}: paid, but the books have no charge"
+                for payment in paid
+                if payment.least > 0 and payment.id not in charged
+            ],
         ),
     ]
 
@@ -76,9 +95,10 @@ def _over(payment: Recorded | None, lines: Sequence[Entry]) -> list[str]:
     reference, net = lines[0].reference, sum(entry.net for entry in lines)
     if len(lines) > 1:
         return [f"{reference}: charged {len(lines)} times, {net} in all"]
-    if payment is not None and (net, lines[0].currency) != (payment.amount, payment.currency):
-        return [f"{reference}: charged {net} {lines[0].currency} for {payment.amount} {payment.currency}"]
-    return []
+    if payment is None or (payment.least <= net <= payment.most and lines[0].currency == payment.currency):
+        return []
+    gone = f" less {payment.refunded} given back" if payment.refunded or payment.refunding else ""
+    return [f"{reference}: charged {net} {lines[0].currency} for {payment.amount}{gone} {payment.currency}"]
 
 
 def _unfounded(reference: str, payment: Recorded | None) -> list[str]:

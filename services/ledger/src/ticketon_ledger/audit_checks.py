@@ -2,25 +2,10 @@
 # ruff: noqa: S608 - all of it is built from constants
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``count``: how many things it looks at. ``offending``: rows ``(id, why)``.
-
-    Parameters: $1 the events looked at, or NULL for all; $2 (where it occurs) the seconds of invariant 4.
-    """
-
-    invariant: str
-    title: str
-    count: str
-    offending: str
-
-
-def _of(table: str) -> str:
-    return f"($1::text[] IS NULL OR {table}.event = ANY($1))"
-
+from ticketon_ledger.audit_check import Check
+from ticketon_ledger.audit_check import of as _of
+from ticketon_ledger.audit_refunds import REFUND_CHECKS
 
 CHECKS: Sequence[Check] = (
     Check(
@@ -113,6 +98,8 @@ CHECKS: Sequence[Check] = (
         FROM payment LEFT JOIN orders ON orders.payment_id = payment.id
         WHERE payment.captured > 0 AND {_of("payment")}
           AND NOT (payment.refunded >= payment.captured) AND payment.pending = 'nothing'
+          AND NOT (orders.state IS NOT DISTINCT FROM 'refunding' AND EXISTS (
+                  SELECT FROM refund WHERE refund.order_id = orders.id AND refund.state <> 'done'))
           AND (orders.state IS DISTINCT FROM 'paid' OR NOT EXISTS (
                   SELECT FROM ticket WHERE ticket.order_id = orders.id AND ticket.state = 'valid'))
         """,
@@ -130,6 +117,7 @@ CHECKS: Sequence[Check] = (
           AND payment.accepted_at < now() - make_interval(secs => $2)
         """,
     ),
+    *REFUND_CHECKS,
     Check(
         "5",
         "a valid ticket is of a paid order whose payment was captured in full",

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -75,10 +74,3 @@ def table(findings: Sequence[Finding]) -> str:
     else:
         lines.append(f"every invariant holds ({', '.join(dict.fromkeys(f.invariant for f in findings))})")
     return "\n".join(lines) + "\n"
-
-
-def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
-    """Run it on its own; the exit code."""
-    parser = argparse.ArgumentParser(prog="audit", description="Prove the invariants of seats and money.")
-    add_arguments(parser)
-    return run(parser.parse_args(arguments), environ)

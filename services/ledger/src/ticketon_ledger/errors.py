@@ -11,6 +11,8 @@ LedgerError
 ├── NotYours               the hold belongs to another buyer
 ├── AlreadyPaying          another payment has the hold, or has bought its seats
 ├── KeyReused              the idempotency key belongs to another request
+├── NotRefundable          there is nothing to give back for this order, as it stands
+├── RefundTooLarge         more than is left of what was paid
 ├── BadValue               a value that Postgres cannot hold, such as text with a NUL
 ├── Duplicate              a unique index refused a row; callers here find out which and say it better
 └── InventoryRefused       the inventory asked for would touch what is sold; the last good one stays in force
@@ -105,6 +107,22 @@ class KeyReused(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key was used for another request; take a new key for a new attempt")
+
+
+class NotRefundable(LedgerError):
+    """``why`` says what stands against it, and what to do."""
+
+    def __init__(self, order_id: str, why: str) -> None:
+        super().__init__(f"order {order_id}: {why}")
+        self.order_id = order_id
+
+
+class RefundTooLarge(LedgerError):
+    """``left`` of the order's money may still go back."""
+
+    def __init__(self, order_id: str, asked: int, left: int, hint: str) -> None:
+        super().__init__(f"order {order_id}: {asked} asked for, {left} left of what was paid; {hint}")
+        self.left = left
 
 
 class BadValue(LedgerError):

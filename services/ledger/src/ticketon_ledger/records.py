@@ -61,12 +61,25 @@ class Pending(StrEnum):
 
 
 class OrderState(StrEnum):
-    """RESERVED: committed, the capture is not recorded yet. PAID has valid tickets."""
+    """RESERVED: committed, the capture is not recorded yet. PAID has valid tickets.
+
+    REFUNDING has none any more: all of its money is on its way back, and there is REFUNDED.
+    """
 
     RESERVED = "reserved"
     PAID = "paid"
     VOIDED = "voided"
+    REFUNDING = "refunding"
     REFUNDED = "refunded"
+
+
+class RefundState(StrEnum):
+    """How refunds go: ``ticketon_payments.refund_saga``. REFUSED waits for a person (``ticketon refunds --retry``)."""
+
+    REQUESTED = "requested"  # recorded; seats are free and tickets void already
+    UNKNOWN = "unknown"  # asked for, no answer: it is asked how it ended before it is asked for again
+    DONE = "done"
+    REFUSED = "refused"
 
 
 class TicketState(StrEnum):
@@ -156,6 +169,38 @@ class Payment:
     due_at: datetime | None
     settled_at: datetime | None
     order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money of one order on its way back. ``seats`` were given up for it; none where only an amount goes back.
+
+    ``round`` counts how often a refused one was begun again; ``provider_id`` and ``protocol`` are its payment's.
+    """
+
+    id: str
+    event: str
+    order_id: str
+    payment_id: str
+    idempotency_key: str
+    seats: list[str]
+    amount: int
+    currency: str
+    reason: str
+    state: RefundState
+    round: int
+    attempts: int
+    detail: str | None
+    requested_at: datetime
+    due_at: datetime | None
+    settled_at: datetime | None
+    provider_id: str | None
+    protocol: str
+
+    @property
+    def provider_key(self) -> str:
+        """The provider's idempotency key: the same for every attempt, until the provider has refused for good."""
+        return f"{self.payment_id}:refund:{self.id}" + (f":{self.round}" if self.round else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from ticketon_ledger.records import (
     OrderState,
     PaymentState,
     Pending,
+    RefundState,
     SeatState,
     TicketState,
 )
@@ -208,6 +209,38 @@ class OrderRow(SQLModel, table=True):
     state: str = _text()
     created_at: datetime = _time()
     ended_at: datetime | None = _optional_time()
+
+
+class RefundRow(SQLModel, table=True):
+    """Money of an order that goes back: recorded before the provider is asked for it."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        CheckConstraint(_among("state", RefundState), name="refund_state"),
+        CheckConstraint("amount >= 0", name="refund_amount"),
+        Index("refund_idempotency", "event", "idempotency_key", unique=True),
+        Index("refund_of_order", "order_id"),
+        Index("refund_due", "event", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("refund_open", "event", "state", postgresql_where=text("state <> 'done'")),
+    )
+
+    id: str = _text(key=True)
+    event: str = _text()
+    order_id: str = _text()
+    payment_id: str = _text()
+    idempotency_key: str = _text()
+    request: str = _text()  # what was asked for with the key
+    seats: list[str] = Field(sa_type=ARRAY(Text))
+    amount: int = _big()
+    currency: str = _text()
+    reason: str = _text()
+    state: str = _text()
+    round: int = _count()
+    attempts: int = _count()
+    detail: str | None = _optional_text()
+    requested_at: datetime = _time()
+    due_at: datetime | None = _optional_time()
+    settled_at: datetime | None = _optional_time()
 
 
 class TicketRow(SQLModel, table=True):

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -22,6 +23,12 @@ TRANSACTIONS = Counter(
 )
 ACCEPTED = Counter("ticketon_payments_accepted_total", "Payments accepted by intake", ["event"])
 UNKNOWN = Gauge("ticketon_payments_unknown", "Payments whose end the provider has not told yet", ["event"])
+REFUNDS = Counter("ticketon_refunds_total", "Refunds that the provider has carried out", ["event"])
+OPEN_REFUNDS = Gauge(
+    "ticketon_refunds_open",
+    "Refunds that are not done: requested, unknown, refused (a person must look)",
+    ["event", "state"],
+)
 DEAD_LETTERS = Counter("ticketon_payment_dead_letters_total", "Messages sent to the dead-letter topic", ["event"])
 REQUESTS = Counter(
     "ticketon_payment_requests_total", "Requests to intake by route and status", ["event", "route", "status"]
@@ -65,6 +72,15 @@ class Figures:
     def dead_letter(self) -> None:
         """A message went to the dead-letter topic."""
         DEAD_LETTERS.labels(self._event).inc()
+
+    def refunded(self) -> None:
+        """One refund was carried out."""
+        REFUNDS.labels(self._event).inc()
+
+    def open_refunds(self, counts: Mapping[str, int]) -> None:
+        """How many refunds are not done now, by state."""
+        for state, count in counts.items():
+            OPEN_REFUNDS.labels(self._event, state).set(count)
 
     def unknown(self, count: int) -> None:
         """How many payments are parked now."""

@@ -15,6 +15,8 @@ STRAY_MONEY_SECONDS = 24 * 3600.0
 #: No consumer has seen an accepted payment for so long (Kafka is away, its partition has no owner): anybody takes it.
 TAKE_OVER_SECONDS = 120.0
 
+#: A refund holds nobody's seat: it may wait longer for a provider that is down.
+_MOST_REFUND_SECONDS = 300.0
 _FIRST_SECONDS = 0.5
 _MOST_SECONDS = 30.0
 #: A buyer who has just confirmed on the provider's page is waiting for us.
@@ -33,6 +35,11 @@ def wait_seconds(state: PaymentState, attempts: int, spread: float) -> float:
     if state is PaymentState.REQUIRES_ACTION:
         return _ACTION_SECONDS * (1 + spread)
     return float(min(_MOST_SECONDS, _FIRST_SECONDS * 2 ** min(attempts, 10))) * (0.75 + spread / 2)
+
+
+def refund_wait_seconds(attempts: int, spread: float) -> float:
+    """Doubling from half a second, up to five minutes; ``attempts`` counts from 1."""
+    return float(min(_MOST_REFUND_SECONDS, _FIRST_SECONDS * 2 ** min(attempts - 1, 12))) * (0.75 + spread / 2)
 
 
 def late(payment: Payment, now: datetime, *, settle_seconds: float = SETTLE_SECONDS) -> bool:

@@ -18,6 +18,7 @@ import httpx
 from ticketon_contract.config import Provider as ProviderConfig
 from ticketon_contract.config import ProviderProtocol
 from ticketon_ledger import Payment, Pending
+from ticketon_ledger.records import Refund
 from ticketon_payments.saga import Outcome
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,14 @@ class Provider(Protocol):
     """What the settler needs of a provider: do what is pending for a payment."""
 
     async def perform(self, payment: Payment) -> Answer: ...
+
+
+class Refunds(Protocol):
+    """What the refunder needs of a provider. REFUNDED: it is done; NOT_POSSIBLE: nothing was done, nor will be."""
+
+    async def refund(self, refund: Refund) -> Answer: ...
+
+    async def find_refund(self, refund: Refund) -> Answer: ...
 
 
 class HttpProvider:
@@ -132,6 +141,40 @@ class HttpProvider:
             return Answer(failed, reason=_reason(answer.get("reason") or f"{deed}_failed"))
         return self._read(answer)
 
+    async def refund(self, refund: Refund) -> Answer:
+        """Give a part, or all, of what was taken back; the entry is looked for where its id is not known."""
+        provider_id = refund.provider_id
+        if provider_id is None:
+            params = {"reference": refund.payment_id}
+            status, answer = await self._call("GET", _path(refund.protocol), params=params)
+            items = answer.get("items") if status == 200 and isinstance(answer, dict) else None
+            if not items or not isinstance(items[0], dict) or not items[0].get("id"):
+                return Answer(Outcome.NO_ANSWER, reason="provider_entry_not_found")
+            provider_id = str(items[0]["id"])
+        body = {"amount": refund.amount, "reference": refund.id}
+        path = f"{_path(refund.protocol)}/{provider_id}/refund"
+        status, answer = await self._call("POST", path, key=refund.provider_key, json=body)
+        if status in {200, 201} and isinstance(answer, dict):
+            if answer.get("state") == "failed":
+                return Answer(Outcome.NOT_POSSIBLE, reason=_reason(answer.get("reason") or "refund_failed"))
+            made = answer.get("refund")
+            if isinstance(made, dict) and made.get("state") == "succeeded":
+                return Answer(Outcome.REFUNDED)
+            return Answer(Outcome.NO_ANSWER, reason="provider_says_nothing_of_the_refund")
+        if 400 <= status < 500 and status not in _ASK_AGAIN:
+            return Answer(Outcome.NOT_POSSIBLE, reason=f"provider_refused: {status}")
+        return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
+
+    async def find_refund(self, refund: Refund) -> Answer:
+        """Whether this refund is in the provider's books; NOTHING_FOUND when it is not."""
+        status, answer = await self._call("GET", "/v1/refunds", params={"reference": refund.id})
+        if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
+            return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
+        made = [item for item in answer["items"] if isinstance(item, dict) and item.get("reference") == refund.id]
+        if any(item.get("state") == "succeeded" for item in made):
+            return Answer(Outcome.REFUNDED)
+        return Answer(Outcome.NO_ANSWER, reason="provider_is_at_it") if made else Answer(Outcome.NOTHING_FOUND)
+
     def _read(self, item: dict[str, Any]) -> Answer:
         outcome = _OUTCOMES.get(str(item.get("state")), Outcome.NO_ANSWER)
         action = item.get("next_action")
@@ -157,7 +200,11 @@ class HttpProvider:
 
 def _things(payment: Payment) -> str:
     """Where this payment's entry is: by the protocol under which it began, whatever is configured today."""
-    return "/v1/authorizations" if payment.protocol == ProviderProtocol.TWO_PHASE else "/v1/charges"
+    return _path(payment.protocol)
+
+
+def _path(protocol: str) -> str:
+    return "/v1/authorizations" if protocol == ProviderProtocol.TWO_PHASE else "/v1/charges"
 
 
 def _reason(text: object) -> str:

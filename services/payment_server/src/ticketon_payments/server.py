@@ -20,7 +20,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_http.metrics import Measured
 from ticketon_http.origins import CrossOrigin
 from ticketon_http.settings import ServerSettings, SettingsError
-from ticketon_ledger import Ledger, LedgerUnavailable, Payment, payments
+from ticketon_ledger import Ledger, LedgerUnavailable, Payment, payments, refunds
 from ticketon_ledger.database import Database
 from ticketon_payments import pacing
 from ticketon_payments.consumer import Consumer
@@ -29,6 +29,7 @@ from ticketon_payments.intake import Intake, routes
 from ticketon_payments.kafka import Bus
 from ticketon_payments.line_store import LineStore
 from ticketon_payments.provider import HttpProvider
+from ticketon_payments.refunder import Refunder
 from ticketon_payments.settler import Settler
 from ticketon_payments.sweepers import Sweepers, every
 
@@ -38,6 +39,7 @@ _PIPELINE_CONNECTIONS = 8
 #: A payment in flight would rather wait for its turn than be left to its lease.
 _PIPELINE_ACQUIRE_SECONDS = 30.0
 _RECONCILE_SECONDS = 0.25
+_REFUND_SECONDS = 0.5
 _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
 _FLUSH_SECONDS = 0.1
@@ -174,6 +176,7 @@ class _Server:
             lease_seconds=lease,
         )
         self._sweepers = Sweepers(pipeline, bus, self._settler, live.config.ref, lease_seconds=lease)
+        self._refunder = Refunder(pipeline, provider, self._figures, str(live.config.ref), lease_seconds=lease)
         self._produced: list[str] = []
 
     def api(self) -> ASGIApp:
@@ -210,6 +213,7 @@ class _Server:
         consuming = asyncio.create_task(self._consumer.run())
         jobs: list[Coroutine[None, None, None]] = [
             every(_RECONCILE_SECONDS, "reconcile", self._sweepers.reconcile),
+            every(_REFUND_SECONDS, "refund", self._refunder.work),
             every(_PRODUCE_SECONDS, "produce", self._sweepers.produce),
             every(_TELL_SECONDS, "tell", self._sweepers.tell),
             every(_FLUSH_SECONDS, "flush", self._flush),
@@ -223,6 +227,7 @@ class _Server:
             await _ended([consuming], again_seconds=_CONSUMER_SECONDS)
             await _ended(tasks, again_seconds=_SWEEPER_SECONDS)
             await self._sweepers.close()
+            self._refunder.close()
 
     async def _on_paid(self, payment: Payment) -> None:
         await self._line_store.return_slot(payment.number)
@@ -248,6 +253,7 @@ class _Server:
             under_way = await payments.under_way(self._ledger.database, str(self._live.config.ref))
             in_flight, unknown = under_way.in_flight, under_way.unknown
             self._figures.unknown(unknown)
+            self._figures.open_refunds(await refunds.open_counts(self._ledger.database, str(self._live.config.ref)))
         except LedgerUnavailable:
             postgres_ok = False
         p50, p99, failed_share = self._figures.last_minute()

@@ -1,0 +1,64 @@
+"""Commands of ``ticketon`` that need only Postgres, in one table: for itself, and for ``python -m ticketon_ledger``."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ticketon_ledger import audit_command, refund_command
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``run`` returns the exit code. 0: fine; 1: something is broken, or not done; 2: it could not be done."""
+
+    name: str
+    help: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Mapping[str, str]], int]
+
+
+COMMANDS: Sequence[Command] = (
+    Command(
+        "audit",
+        "prove the invariants of seats and money",
+        "Prove the invariants of seats and money from the records, and from the provider's books with --books."
+        " Reads only. Exits 1 when an invariant is broken.",
+        audit_command.add_arguments,
+        audit_command.run,
+    ),
+    Command(
+        "refund",
+        "give the money of an order back, or a part of it",
+        "Record that money goes back; the event's payment servers carry it out. Tickets that are refunded are void and"
+        " their seats are free at once. Asking again for the same changes nothing.",
+        refund_command.add_arguments,
+        refund_command.run,
+    ),
+    Command(
+        "refunds",
+        "list refunds, and how far they are",
+        "List refunds, oldest first. One that the provider refused waits for --retry.",
+        refund_command.add_list_arguments,
+        refund_command.run_list,
+    ),
+)
+NAMES = tuple(command.name for command in COMMANDS)
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Give a parser all of them."""
+    for command in COMMANDS:
+        parser = commands.add_parser(command.name, help=command.help, description=command.description)
+        command.add_arguments(parser)
+        parser.set_defaults(run=command.run)
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run one of them on its own; the exit code."""
+    parser = argparse.ArgumentParser(prog="ticketon")
+    add_commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    parsed = parser.parse_args(arguments)
+    code: int = parsed.run(parsed, environ)
+    return code

@@ -1,0 +1,38 @@
+"""Purchases made straight in the ledger: a hold, its payment, and the money taken, without servers or a provider."""
+
+from ticketon_contract.names import EventRef
+from ticketon_ledger import Hold, Ledger, Payment, PaymentState, Pending, payments, settlement
+from ticketon_ledger.settlement import Committed, Move
+
+
+async def held(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Hold:
+    return await ledger.hold_seats(str(event), buyer=buyer, number=1, seats=seats, hold_seconds=60, max_per_buyer=4)
+
+
+async def paying(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Payment:
+    hold = await held(ledger, event, buyer, *seats)
+    payment, new = await payments.accept(
+        ledger.database,
+        str(event),
+        hold_id=hold.id,
+        buyer=buyer,
+        idempotency_key=hold.id,
+        body_hash="",
+        method_type="card",
+        method_token="tok_ok",
+        protocol="TwoPhase",
+        take_over_seconds=60,
+    )
+    assert new
+    return payment
+
+
+async def bought(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Payment:
+    """Charged at once, as by a one-phase provider."""
+    payment = await paying(ledger, event, buyer, *seats)
+    paid = Move(PaymentState.PAID, Pending.NOTHING, 0)
+    committed = await settlement.commit(
+        ledger.database, payment, paid, lost_state=PaymentState.AUTHORIZED, lost_pending=Pending.REFUND
+    )
+    assert committed is Committed.WON
+    return payment
