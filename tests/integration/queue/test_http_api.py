@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis.asyncio
 from support.eventually import eventually_async
 from support.queue_sale import BASE, ORIGIN, ROOT, Buyer, Sale
 
@@ -90,6 +91,17 @@ async def test_whoever_was_not_admitted_holds_nothing(sale: Sale) -> None:
     )
     assert problem(answer) == (401, "token-invalid")
     assert sum(zone.held for zone in await sale.ledger.zone_counts(str(sale.config.ref))) == 0
+
+
+async def test_whoever_has_bought_has_given_the_turn_to_the_next(sale: Sale) -> None:
+    buyer = await admitted(sale)
+    assert (await buyer.hold(seats=["R-1-1"])).status_code == 201
+    async with redis.asyncio.from_url(sale.environ["TICKETON_REDIS_URL"]) as client:
+        assert await client.zrem(sale.config.ref.slots_key, str(buyer.number)) == 1  # as the payment server does
+        assert (await buyer.ask("GET", "/v1/line")).json()["state"] == "done"
+        assert problem(await buyer.hold(seats=["R-1-2"])) == (403, "not-admitted")
+        mine = {key.decode() async for key in client.scan_iter(f"te:{{{sale.config.ref}}}:*")}
+    assert mine <= set(sale.config.ref.redis_keys), "an event's keys go with it only where they are listed"
 
 
 async def test_seats_are_held_by_name_by_choice_and_without_names(sale: Sale) -> None:

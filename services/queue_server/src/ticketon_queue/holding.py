@@ -71,8 +71,11 @@ class Holding:
         if buyer.held_pass is None:
             detail = "GET /v1/line until its state is admitted, and send the pass it gives; a pass that expired is none"
             raise ProblemError(Problem.NOT_ADMITTED, detail)
-        # A pass is good for its time, but whoever left has given the slot to somebody else.
+        # A pass is good for its time, but whoever left or has bought has given the slot to somebody else.
         standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass)
         if standing is not None and standing.state is State.GONE:
             raise ProblemError(Problem.NOT_ADMITTED, "you left the line, or your session is over; take a new place")
+        if standing is not None and standing.state is State.DONE:
+            detail = "you have bought, and your turn went to the next; take a new place when your session is over"
+            raise ProblemError(Problem.NOT_ADMITTED, detail)
         return buyer.held_pass.number
