@@ -3,8 +3,10 @@
 Events are grouped by the address of their Redis: one connection and one pipeline each, whatever their number.
 """
 
+import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,16 +37,22 @@ class Figures:
 
 
 class FiguresReader:
-    """Keeps one connection to each Redis. Not safe for concurrent calls with the same URL."""
+    """Keeps one connection to each Redis; calls with the same URL go one after another."""
 
     def __init__(self) -> None:
         self._clients: dict[str, Any] = {}
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def exchange(self, url: str, live: Mapping[EventRef, str]) -> dict[EventRef, Figures]:
         """Read each event's figures; write its live configuration where Redis has another one, or none.
 
+        Where it has none, what was retained of an event of the same name is this one's from now on, without an end.
         ``live`` gives the configuration as JSON. Raises RedisUnavailableError.
         """
+        async with self._turns[url]:
+            return await self._exchange(url, live)
+
+    async def _exchange(self, url: str, live: Mapping[EventRef, str]) -> dict[EventRef, Figures]:
         try:
             client = self._client(url)
             async with client.pipeline(transaction=False) as pipeline:
@@ -55,14 +63,20 @@ class FiguresReader:
                 answers = await pipeline.execute()
             results: dict[EventRef, Figures] = {}
             outdated: dict[str, str] = {}
+            adopted: list[EventRef] = []
             now = time.time()
             for index, (event, text) in enumerate(live.items()):
                 stored, line, payments = answers[3 * index : 3 * index + 3]
                 if stored is None or stored.decode() != text:
                     outdated[event.live_config_key] = text
+                if stored is None:
+                    adopted.append(event)
                 results[event] = figures_of(line, payments, now)
             async with client.pipeline(transaction=False) as pipeline:
-                for key, text in outdated.items():
+                for event in adopted:
+                    for key in event.redis_keys:
+                        pipeline.persist(key)
+                for key, text in outdated.items():  # last: while there is none, the event is adopted again
                     pipeline.set(key, text)
                 if outdated:
                     await pipeline.execute()
@@ -70,16 +84,25 @@ class FiguresReader:
             raise RedisUnavailableError(_reason(error)) from error
         return results
 
-    async def forget(self, url: str, event: EventRef) -> None:
-        """Remove the live configuration of an event that is gone. Raises RedisUnavailableError."""
+    async def forget(self, url: str, event: EventRef, *, keep_seconds: int) -> None:
+        """Remove the live configuration of an event that is gone; the rest goes with it, or after ``keep_seconds``.
+
+        Raises RedisUnavailableError.
+        """
+        others = [key for key in event.redis_keys if key != event.live_config_key]
         try:
-            await self._client(url).delete(event.live_config_key)
+            async with self._turns[url], self._client(url).pipeline(transaction=False) as pipeline:
+                pipeline.delete(event.live_config_key)
+                for key in others:
+                    pipeline.expire(key, keep_seconds)  # 0 deletes it at once
+                await pipeline.execute()
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             raise RedisUnavailableError(_reason(error)) from error
 
     async def keep_only(self, urls: set[str]) -> None:
         """Close connections that no event needs any more."""
         for url in set(self._clients) - urls:
+            self._turns.pop(url, None)
             await self._clients.pop(url).aclose()
 
     def _client(self, url: str) -> Any:

@@ -2,7 +2,8 @@
 
 Bounded: after ``settle_seconds`` the deletion goes on without them; what is in flight is in Postgres and Kafka, and is
 settled when the same name is applied again. The annotation ``ticketon.dev/force-delete: "true"`` waits for nothing at
-all. Retain leaves the topics; Delete removes them once no pod uses them. Seats and money are never touched.
+all. Retain leaves the topics, and the line for KEEP_LINE_SECONDS; Delete removes both once no pod uses them. Seats and
+money are never touched.
 """
 
 import logging
@@ -25,6 +26,10 @@ FINALIZER = f"{GROUP}/settle-payments"
 FORCE_ANNOTATION = f"{GROUP}/force-delete"
 #: Servers read the closing configuration, and publish, every second: figures of the first seconds may be of before.
 SETTLED_FIGURES_SECONDS = 4.0
+#: For an event of the same name to adopt. Later it finds a Redis that forgot, which loses nobody's place either:
+#: numbers are in the buyers' tokens, and ceilings in Postgres.
+KEEP_LINE_SECONDS = 30 * 24 * 3600
+_SERVERS = frozenset({"queue-server", "payment-server"})
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +51,12 @@ class Teardown:
                 await self._recorder.normal(event, "Closing", "the intake is closed; payments in flight settle")
             tracked.closing = waiting_for
             return False
-        if event.spec.deletion_policy is DeletionPolicy.DELETE and not forced:
+        removes = event.spec.deletion_policy is DeletionPolicy.DELETE and not forced
+        if removes:
             tracked.closing = await self._remove_topics(tracked)
             if tracked.closing:
                 return False
-        await self._forget_live_configuration(tracked)
+        await self._forget(tracked, keep_seconds=0 if removes else KEEP_LINE_SECONDS)
         kept = [finalizer for finalizer in event.metadata.finalizers if finalizer != FINALIZER]
         patch = {"metadata": {"resourceVersion": event.metadata.resource_version, "finalizers": kept}}
         await self._cluster.merge(TICKET_EVENT, tracked.ref.namespace, tracked.ref.name, patch)
@@ -82,15 +88,15 @@ class Teardown:
     async def _remove_topics(self, tracked: Tracked) -> str:
         """Remove pods, then topics; returns what is waited for, empty once done.
 
-        In this order: a consumer or producer that still runs could have the broker make its topic again.
+        In this order: a consumer or producer that still runs could have the broker make its topic again, and a queue
+        server the line.
         """
         ref = tracked.ref
         await self._cluster.delete(DEPLOYMENT, ref.namespace, ref.queue)
         await self._cluster.delete(STATEFUL_SET, ref.namespace, ref.payments)
-        if await self._cluster.list(
-            POD, ref.namespace, f"{EVENT_LABEL}={ref.name},app.kubernetes.io/component=payment-server"
-        ):
-            return "the payment servers stop"
+        pods = await self._cluster.list(POD, ref.namespace, f"{EVENT_LABEL}={ref.name}")
+        if any(pod["metadata"]["labels"].get("app.kubernetes.io/component") in _SERVERS for pod in pods):
+            return "the servers stop"
         if tracked.stores is None:
             return ""
         names = tuple(wanted_topics(ref, 1))
@@ -103,11 +109,12 @@ class Teardown:
         await self._recorder.normal(tracked.event, "TopicsRemoved", ", ".join(names))
         return ""
 
-    async def _forget_live_configuration(self, tracked: Tracked) -> None:
+    async def _forget(self, tracked: Tracked, *, keep_seconds: int) -> None:
         """A closing configuration that stays behind would be met by the servers of a successor of the same name."""
+        tracked.config = None  # the poll, which goes on meanwhile, writes it no more
         if tracked.stores is None:
             return
         try:
-            await self._figures.forget(tracked.stores.redis_url, tracked.ref)
+            await self._figures.forget(tracked.stores.redis_url, tracked.ref, keep_seconds=keep_seconds)
         except RedisUnavailableError as error:
-            log.warning("the live configuration stays in Redis: %s", error, extra={"event": str(tracked.ref)})
+            log.warning("the event's keys stay in Redis: %s", error, extra={"event": str(tracked.ref)})

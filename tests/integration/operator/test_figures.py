@@ -99,8 +99,25 @@ async def test_the_live_configuration_is_written_whenever_redis_has_another(
         await client.delete(event.live_config_key)
     await reader.exchange(redis_server.url, {event: '{"generation": 2}'})
     assert await live(redis_server, event) == '{"generation": 2}'
-    await reader.forget(redis_server.url, event)
+    await reader.forget(redis_server.url, event, keep_seconds=60)
     assert await live(redis_server, event) is None
+
+
+async def test_what_is_retained_has_an_end_until_the_same_name_is_applied_again(
+    redis_server: RedisServer, event: EventRef
+) -> None:
+    reader = FiguresReader()
+    await publish(redis_server, event, at=time.time())
+    await reader.exchange(redis_server.url, {event: "{}"})
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        keys = (event.line_summary_key, event.payments_summary_key)
+        await reader.forget(redis_server.url, event, keep_seconds=60)
+        left = [await client.ttl(key) for key in keys]
+        assert all(0 < seconds <= 60 for seconds in left), left
+        await reader.exchange(redis_server.url, {event: "{}"})
+        assert [await client.ttl(key) for key in keys] == [-1, -1]
+        await reader.forget(redis_server.url, event, keep_seconds=0)
+        assert await client.exists(*event.redis_keys) == 0
 
 
 async def test_redis_that_goes_is_told_and_redis_that_comes_back_is_read_again(

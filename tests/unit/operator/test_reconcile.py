@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from ticketon_operator.recorder import Recorder
 from ticketon_operator.reporting import Reporter
 from ticketon_operator.settings import Settings
 from ticketon_operator.stores import Stores
-from ticketon_operator.teardown import FINALIZER, FORCE_ANNOTATION, Teardown
+from ticketon_operator.teardown import FINALIZER, FORCE_ANNOTATION, KEEP_LINE_SECONDS, Teardown
 from ticketon_operator.topicwatch import TopicWatch
 from ticketon_operator.tracked import Tracked
 
@@ -55,11 +55,11 @@ class NoRedis(FiguresReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.forgotten: list[EventRef] = []
+        self.forgotten: dict[EventRef, int] = {}
 
-    async def forget(self, url: str, event: EventRef) -> None:
+    async def forget(self, url: str, event: EventRef, *, keep_seconds: int) -> None:
         assert url == DEFAULT_CONNECTIONS["redis-url"]
-        self.forgotten.append(event)
+        self.forgotten[event] = keep_seconds
 
 
 @dataclass
@@ -369,7 +369,8 @@ async def test_a_deletion_goes_on_when_nothing_was_ever_paid(operator: Operator,
     delete(operator)
     await operator.reconcile()
     assert operator.cluster.names(kinds.TICKET_EVENT) == []
-    assert operator.figures.forgotten == [REF]
+    assert operator.figures.forgotten == {REF: KEEP_LINE_SECONDS}
+    assert operator.reconciler.events == {}
 
 
 async def test_a_forced_deletion_waits_for_nothing(operator: Operator) -> None:
@@ -377,3 +378,29 @@ async def test_a_forced_deletion_waits_for_nothing(operator: Operator) -> None:
     delete(operator, **{FORCE_ANNOTATION: "true"})
     await operator.reconcile()
     assert operator.cluster.names(kinds.TICKET_EVENT) == []
+
+
+async def test_delete_takes_the_line_out_of_redis_once_no_server_could_write_it_again(
+    operator: Operator, answering: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+
+    async def remove(_: object, names: Sequence[str]) -> None:
+        removed.extend(names)
+
+    monkeypatch.setattr("ticketon_operator.topics.remove", remove)
+    await operator.settle()
+    event = operator.cluster.the(kinds.TICKET_EVENT, "gala")
+    operator.cluster.put(kinds.TICKET_EVENT, {**event, "spec": {**SPEC, "deletionPolicy": "Delete"}})
+    labels = {"ticketon.dev/event": "gala", "app.kubernetes.io/component": "queue-server"}
+    operator.cluster.put(kinds.POD, {"metadata": {"namespace": "shows", "name": "gala-queue-1", "labels": labels}})
+    answering()
+    delete(operator)
+    await operator.reconcile()
+    assert operator.reconciler.events[REF].closing == "the servers stop"
+    assert (operator.figures.forgotten, removed) == ({}, [])
+    operator.cluster.remove(kinds.POD, "shows", "gala-queue-1")
+    await operator.reconcile()
+    assert operator.cluster.names(kinds.TICKET_EVENT) == []
+    assert operator.figures.forgotten == {REF: 0}
+    assert REF.payments_topic in removed

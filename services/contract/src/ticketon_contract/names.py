@@ -16,6 +16,23 @@ HTTP_PORT = 8080
 #: /livez, /readyz and /metrics; never routed to buyers.
 METRICS_PORT = 9090
 
+#: What an event may have in Redis. A key that is not among them would outlive its event.
+_REDIS_KEYS = (
+    ("config",),
+    ("summary", "line"),
+    ("summary", "payments"),
+    ("publisher",),
+    ("state",),
+    ("members",),
+    ("slots",),
+    ("sessions",),
+    ("left",),
+    ("reentry",),
+    ("reentered",),
+    ("confirmed",),
+    ("rebases",),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EventRef:
@@ -97,6 +114,11 @@ class EventRef:
     def redis_key(self, *parts: str) -> str:
         """``te:{namespace/name}:part:part``."""
         return ":".join((f"te:{{{self}}}", *parts))
+
+    @property
+    def redis_keys(self) -> tuple[str, ...]:
+        """Every key that an event may have."""
+        return tuple(self.redis_key(*parts) for parts in _REDIS_KEYS)
 
     @property
     def live_config_key(self) -> str:
