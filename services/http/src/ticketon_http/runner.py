@@ -17,6 +17,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from ticketon_http import logs
+from ticketon_http.certificate import Certificate
 from ticketon_http.guard import Guard
 from ticketon_http.health import Health
 from ticketon_http.protocol import BoundedProtocol
@@ -76,6 +77,7 @@ async def serve(settings: ServerSettings, application: Application) -> None:
             main, main_socket = _server(Guard(app, health), settings, settings.http_port, tls=True)
             serving = asyncio.create_task(main.serve([main_socket]))
             await _first(main.listening, serving)
+            following = _following_certificate(main, settings)
             health.started()
             ports = {"http_port": main_socket.getsockname()[1], "metrics_port": probes_socket.getsockname()[1]}
             log.info("listening", extra=ports)
@@ -84,6 +86,8 @@ async def serve(settings: ServerSettings, application: Application) -> None:
             log.info("draining", extra={"drain_seconds": settings.drain_seconds})
             if not serving.done():
                 await asyncio.sleep(settings.drain_seconds)
+            if following is not None:
+                following.cancel()
             main.should_exit = True
             await serving
     finally:
@@ -116,6 +120,13 @@ def _server(app: ASGIApp, settings: ServerSettings, port: int, *, tls: bool) -> 
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.host, port))
     return _Server(config), listener
+
+
+def _following_certificate(server: _Server, settings: ServerSettings) -> asyncio.Task[None] | None:
+    context, certificate, key = server.config.ssl, settings.tls_cert_file, settings.tls_key_file
+    if context is None or certificate is None or key is None:
+        return None
+    return asyncio.create_task(Certificate(context, certificate, key).follow())
 
 
 async def _first(event: asyncio.Event, serving: asyncio.Task[None]) -> None:
