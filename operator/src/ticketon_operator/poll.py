@@ -44,26 +44,43 @@ class Poller:
         self._recorder = recorder
         self._reporter = reporter
         self._applier = applier
+        self._under_way: dict[str, asyncio.Task[None]] = {}  # by Redis' address
 
     async def run(self) -> None:
-        """Poll until cancelled. A round that takes longer than its second is followed by the next at once."""
-        while True:
-            started = time.monotonic()
-            try:
-                await self.round()
-            except Exception:
-                log.exception("a round of figures failed unexpectedly")
-            taken = time.monotonic() - started
-            metrics.POLL_SECONDS.observe(taken)
-            await asyncio.sleep(max(0.0, POLL_SECONDS - taken))
+        """Poll until cancelled."""
+        try:
+            while True:
+                started = time.monotonic()
+                try:
+                    await self.round()
+                except Exception:
+                    log.exception("a round of figures failed unexpectedly")
+                taken = time.monotonic() - started
+                metrics.POLL_SECONDS.observe(taken)
+                await asyncio.sleep(max(0.0, POLL_SECONDS - taken))
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def round(self) -> None:
+        """Look at all events once. Those whose Redis does not answer are seen to beside the rounds that come after."""
         groups: dict[str, list[Tracked]] = defaultdict(list)
         for tracked in self._events.values():
             if tracked.stores is not None and tracked.config is not None:
                 groups[tracked.stores.redis_url].append(tracked)
         await self._figures.keep_only(set(groups))
-        await asyncio.gather(*(self._group(url, members) for url, members in groups.items()))
+        begun = {url: asyncio.create_task(self._group(url, members)) for url, members in self._idle(groups)}
+        self._under_way |= begun
+        if begun:
+            await asyncio.wait(begun.values(), timeout=POLL_SECONDS)
+        for url in [url for url, task in self._under_way.items() if task.done()]:
+            error = self._under_way.pop(url).exception()
+            if error is not None:
+                log.error("figures failed unexpectedly", exc_info=error)
+
+    def _idle(self, groups: Mapping[str, list[Tracked]]) -> list[tuple[str, list[Tracked]]]:
+        return [(url, members) for url, members in groups.items() if url not in self._under_way]
 
     async def _group(self, url: str, members: list[Tracked]) -> None:
         live = {t.ref: t.config.model_dump_json() for t in members if t.config is not None}

@@ -1,10 +1,13 @@
 """A round of the poll loop: figures in, scaling and status out."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from support.eventually import eventually_async
 from support.fake_cluster import FakeCluster
 from support.ticket_events import DEFAULT_CONNECTIONS, ticket_event
 
@@ -24,7 +27,7 @@ from ticketon_operator.poll import Poller
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.reporting import Reporter
 from ticketon_operator.stores import Stores
-from ticketon_operator.tracked import Tracked
+from ticketon_operator.tracked import NOT_YET, Tracked
 
 REF = EventRef("shows", "gala")
 
@@ -36,10 +39,12 @@ class Published(FiguresReader):
         super().__init__()
         self.waiting: int | None = 0
         self.away = ""
+        self.hangs: dict[str, asyncio.Event] = {}
         self.live: dict[EventRef, str] = {}
 
     async def exchange(self, url: str, live: Mapping[EventRef, str]) -> dict[EventRef, Figures]:
-        assert url
+        if url in self.hangs:
+            await self.hangs[url].wait()
         if self.away:
             raise RedisUnavailableError(self.away)
         self.live.update(live)
@@ -75,8 +80,9 @@ class Sale:
             kafka=kafka_from_secret(DEFAULT_CONNECTIONS),
             digest="",
         )
+        self.events = {REF: self.tracked}
         self.poller = Poller(
-            events={REF: self.tracked},
+            events=self.events,
             cluster=cluster,
             observed=self.observed,
             figures=self.redis,
@@ -157,3 +163,40 @@ async def test_trouble_with_one_event_is_no_trouble_of_the_others(sale: Sale) ->
     sale.redis.waiting = 35
     await sale.poller.round()
     assert sale.replicas == 4
+
+
+async def test_a_redis_that_hangs_keeps_the_events_of_another_waiting_for_nothing(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticketon_operator.poll.POLL_SECONDS", 0.05)
+    other = Tracked(EventRef("shows", "other"), ticket_event(metadata={"name": "other"}))
+    other.config = candidate_config(other.event)
+    assert sale.tracked.stores is not None
+    other.stores = replace(sale.tracked.stores, redis_url="redis://hangs")
+    sale.events[other.ref] = other
+    answers = sale.redis.hangs["redis://hangs"] = asyncio.Event()
+
+    await sale.poller.round()
+    assert (sale.tracked.redis_error, other.redis_error) == (None, NOT_YET)
+    sale.redis.waiting = 35
+    await sale.poller.round()
+    assert sale.replicas == 4
+
+    answers.set()
+    for _ in range(2):  # the exchange that hung ends beside the first, and the second takes the event up again
+        await sale.poller.round()
+    assert other.redis_error is None
+
+
+async def test_what_is_under_way_ends_with_the_poll(sale: Sale) -> None:
+    sale.redis.hangs[DEFAULT_CONNECTIONS["redis-url"]] = asyncio.Event()
+    running = asyncio.create_task(sale.poller.run())
+
+    async def asked() -> bool:
+        return bool(sale.poller._under_way)
+
+    await eventually_async(asked)
+    (exchange,) = sale.poller._under_way.values()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert exchange.cancelled()
