@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
-from ticketon_operator import metrics
+from ticketon_operator import metrics, routeclass
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
@@ -109,6 +109,7 @@ class Reconciler:
     async def _put_in_place(self, tracked: Tracked, root: RootKeys, stores: Stores) -> float:
         event = tracked.event
         self._topic_watch.look(tracked, stores)
+        await routeclass.look(self._cluster, self._recorder, tracked)
         inputs = self._inputs(tracked, root, stores)
         job = job_name(event, inputs)
         way_is_clear = await self._inventory.make_way(tracked, job)

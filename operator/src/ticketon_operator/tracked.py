@@ -67,6 +67,10 @@ class Tracked:
     forecast: Forecast = field(default_factory=Forecast)
     closing: str = ""
 
+    #: The IngressClass that was last seen to be there, and the one that was last told to be missing.
+    class_found: str | None = None
+    class_missed: str | None = None
+
     written_at: float = float("-inf")  # monotonic: last write of the status
 
     def facts(self, observed: Observed) -> Facts:

@@ -15,6 +15,7 @@ from ticketon_operator import kinds
 from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.inputs import Images
+from ticketon_operator.errors import ForbiddenError
 from ticketon_operator.facts import Outcome
 from ticketon_operator.figures import Figures, FiguresReader
 from ticketon_operator.kinds import Kind
@@ -329,6 +330,38 @@ async def test_keys_come_back_the_same_after_the_event_was_deleted_and_applied_a
     operator.cluster.put(kinds.TICKET_EVENT, {"metadata": {"namespace": "shows", "name": "gala"}, "spec": dict(SPEC)})
     await operator.reconcile()
     assert operator.cluster.the(kinds.SECRET, "gala-keys")["data"] == before
+
+
+async def test_an_ingress_class_that_is_missing_is_told_once_and_looked_for_until_it_is_there(
+    operator: Operator,
+) -> None:
+    event = operator.cluster.the(kinds.TICKET_EVENT, "gala")
+    spec = {**SPEC, "route": {**SPEC["route"], "className": "inner"}}
+    operator.cluster.put(kinds.TICKET_EVENT, {**event, "spec": spec})
+    for _ in range(3):
+        await operator.reconcile()
+    assert operator.told().count("IngressClassMissing") == 1
+    operator.cluster.put(kinds.INGRESS_CLASS, {"metadata": {"namespace": "", "name": "inner"}})
+    await operator.reconcile()
+    assert operator.reconciler.events[REF].class_found == "inner"
+
+
+async def test_an_operator_of_single_namespaces_says_nothing_of_what_it_may_not_see(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = operator.cluster.get
+
+    async def refusing(kind: Kind, namespace: str, name: str) -> Any:
+        if kind is kinds.INGRESS_CLASS:
+            raise ForbiddenError("ingressclasses is forbidden")
+        return await get(kind, namespace, name)
+
+    monkeypatch.setattr(operator.cluster, "get", refusing)
+    event = operator.cluster.the(kinds.TICKET_EVENT, "gala")
+    spec = {**SPEC, "route": {**SPEC["route"], "className": "inner"}}
+    operator.cluster.put(kinds.TICKET_EVENT, {**event, "spec": spec})
+    await operator.reconcile()
+    assert "IngressClassMissing" not in operator.told()
 
 
 def delete(operator: Operator, **annotations: str) -> None:
