@@ -6,6 +6,7 @@ close; then the listener closes, requests in flight finish, and only then the ap
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -78,6 +79,7 @@ async def serve(settings: ServerSettings, application: Application) -> None:
             serving = asyncio.create_task(main.serve([main_socket]))
             await _first(main.listening, serving)
             following = _following_certificate(main, settings)
+            _spare_what_stays()
             health.started()
             ports = {"http_port": main_socket.getsockname()[1], "metrics_port": probes_socket.getsockname()[1]}
             log.info("listening", extra=ports)
@@ -120,6 +122,12 @@ def _server(app: ASGIApp, settings: ServerSettings, port: int, *, tls: bool) -> 
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.host, port))
     return _Server(config), listener
+
+
+def _spare_what_stays() -> None:
+    """Take modules and all that was made until now out of collections: going through it stops a server for 50 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _following_certificate(server: _Server, settings: ServerSettings) -> asyncio.Task[None] | None:
