@@ -87,6 +87,13 @@ WITH sent AS MATERIALIZED (
 )
 UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1 FROM sent WHERE payment.id = sent.id
 """
+_NOT_PRODUCED = """
+WITH failed AS MATERIALIZED (
+    SELECT id FROM payment WHERE event = $1 AND id = ANY($2) AND consumed_at IS NULL FOR UPDATE SKIP LOCKED
+)
+UPDATE payment SET produced_at = NULL, produce_attempts = greatest(produce_attempts - 1, 0)
+FROM failed WHERE payment.id = failed.id
+"""
 _UNDER_WAY = """
 SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown
 FROM payment WHERE event = $1 AND due_at IS NOT NULL AND state <> 'expired'
@@ -187,6 +194,11 @@ async def unproduced(
 async def produced(database: Statements, event: str, payment_ids: Sequence[str]) -> None:
     """Kafka has acknowledged the commands of these payments."""
     await database.fetch(_PRODUCED, event, list(payment_ids))
+
+
+async def not_produced(database: Statements, event: str, payment_ids: Sequence[str]) -> None:
+    """Kafka did not take the commands of these payments: ``unproduced`` has them again at once."""
+    await database.fetch(_NOT_PRODUCED, event, list(payment_ids))
 
 
 async def under_way(database: Statements, event: str) -> UnderWay:

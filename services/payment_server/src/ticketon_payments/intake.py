@@ -178,7 +178,7 @@ class Intake:
 
     async def _produce(self, config: EventConfig, payment: Payment) -> None:
         if not self._bus.ok:
-            return  # the sweepers find out when it is back: buyers do not wait for that
+            return  # the sweepers send it when Kafka is back: buyers do not wait for that
         try:
             await produce(self._bus, config.ref, payment, within_seconds=PRODUCE_SECONDS)
         except KafkaUnavailable:

@@ -84,7 +84,12 @@ class Sweepers:
             log.exception("a payment could not be settled: left to its lease", extra={"payment": payment.id})
 
     async def produce(self) -> bool:
-        """Send commands that Kafka may not have; raises KafkaUnavailable."""
+        """Send commands that Kafka may not have; raises KafkaUnavailable.
+
+        What Kafka does not take now is due again at once, so that it goes out as soon as Kafka is back.
+        """
+        if not self._bus.ok:
+            return False  # the probe tells when it is back
         found = await payments.unproduced(
             self._database,
             str(self._event),
@@ -93,7 +98,13 @@ class Sweepers:
             again_seconds=AGAIN_PRODUCE_SECONDS,
             most_seconds=_MOST_PRODUCE_SECONDS,
         )
-        await asyncio.gather(*(produce(self._bus, self._event, payment) for payment in found))
+        sent = await asyncio.gather(
+            *(produce(self._bus, self._event, payment) for payment in found), return_exceptions=True
+        )
+        failed = {payment.id: error for payment, error in zip(found, sent, strict=True) if error is not None}
+        if failed:
+            await payments.not_produced(self._database, str(self._event), list(failed))
+            raise next(iter(failed.values()))
         return len(found) == _PRODUCE_BATCH
 
     async def tell(self) -> bool:
