@@ -1,6 +1,7 @@
 """What a server answers from what it knows, when it asks Redis, and how it puts right what stands in the way."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_ledger import Ceilings as Recorded
 from ticketon_ledger import LedgerUnavailable
 from ticketon_queue import line as line_module
-from ticketon_queue.admission import Snapshot
+from ticketon_queue.admission import NEAR_SECONDS, Snapshot
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.line import Line, State
 from ticketon_queue.line_store import Found, Held, LineUnavailableError, RebaseNeededError, Visit, Visited
@@ -215,9 +216,10 @@ async def test_nobody_estimates_a_paused_line_and_everybody_comes_back() -> None
     assert 0 < line.retry_after(standing) <= 5
 
 
-async def test_who_waits_for_the_opening_comes_back_in_time_for_it() -> None:
-    line = a_line(FakeStore(), opens_at=datetime.now(UTC) + timedelta(seconds=8), pre_queue_opens_at=datetime.now(UTC))
+async def test_who_is_first_at_the_opening_comes_back_in_time_for_it_and_the_others_not_all_at_once() -> None:
+    line = a_line(FakeStore(), opens_at=datetime.now(UTC) + timedelta(seconds=2), pre_queue_opens_at=datetime.now(UTC))
     standing = await line.look("kim", PLACE, None)
     assert standing is not None
     assert standing.state is State.PRE_QUEUE
-    assert line.retry_after(standing) <= 4
+    assert line.retry_after(replace(standing, position=1)) <= NEAR_SECONDS
+    assert line.retry_after(replace(standing, position=100_000)) > 3 * NEAR_SECONDS

@@ -118,14 +118,16 @@ class Line:
         """Seconds after which to look again."""
         config = self._live.config
         until: float | None = self.eta(standing)
+        at_the_earliest = standing.position * 60 / config.admission.per_minute
         if standing.state is State.PRE_QUEUE:
-            until = max(0.0, (config.opens_at - datetime.now(UTC)).total_seconds())
+            # Of those who wait for the opening only the first are called then: the others need not come all at once.
+            until = max(0.0, (config.opens_at - datetime.now(UTC)).total_seconds()) + at_the_earliest
         elif standing.state is not State.WAITING:
             until = SETTLED_SECONDS
         elif standing.kept or config.paused:
             until = None
         elif until is None:
-            until = standing.position * 60 / config.admission.per_minute  # at the earliest
+            until = at_the_earliest
         return retry_after_seconds(until, self.snapshot.waiting, self._random)
 
     def _knows(self, place: Place) -> bool:
