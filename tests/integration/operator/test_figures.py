@@ -120,6 +120,16 @@ async def test_what_is_retained_has_an_end_until_the_same_name_is_applied_again(
         assert await client.exists(*event.redis_keys) == 0
 
 
+async def test_whose_turn_it_is_to_publish_is_never_kept(redis_server: RedisServer, event: EventRef) -> None:
+    reader = FiguresReader()
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        await client.set(event.publisher_key, "1", px=60_000)
+        await reader.exchange(redis_server.url, {event: "{}"})
+        assert await client.ttl(event.publisher_key) > 0, "nobody would publish for this event ever again"
+        await reader.forget(redis_server.url, event, keep_seconds=3600)
+        assert not await client.exists(event.publisher_key)
+
+
 async def test_redis_that_goes_is_told_and_redis_that_comes_back_is_read_again(
     redis_server: RedisServer, event: EventRef
 ) -> None:

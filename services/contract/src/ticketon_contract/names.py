@@ -16,12 +16,12 @@ HTTP_PORT = 8080
 #: /livez, /readyz and /metrics; never routed to buyers.
 METRICS_PORT = 9090
 
-#: What an event may have in Redis. A key that is not among them would outlive its event.
+#: What an event has in Redis but for what ends by itself, which must not be given another end. A key that is not among
+#: them would outlive its event.
 _REDIS_KEYS = (
     ("config",),
     ("summary", "line"),
     ("summary", "payments"),
-    ("publisher",),
     ("state",),
     ("members",),
     ("slots",),
@@ -117,8 +117,18 @@ class EventRef:
 
     @property
     def redis_keys(self) -> tuple[str, ...]:
-        """Every key that an event may have."""
+        """Every key of an event that does not end by itself."""
         return tuple(self.redis_key(*parts) for parts in _REDIS_KEYS)
+
+    @property
+    def lasting_redis_keys(self) -> tuple[str, ...]:
+        """Those that stay until they are removed: all but the publisher's."""
+        return tuple(key for key in self.redis_keys if key != self.publisher_key)
+
+    @property
+    def publisher_key(self) -> str:
+        """String that is there for a second: one server's turn to publish. Its end must stay as it is."""
+        return self.redis_key("publisher")
 
     @property
     def live_config_key(self) -> str:

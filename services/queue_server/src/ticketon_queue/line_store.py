@@ -186,8 +186,7 @@ class LineStore:
 
     async def claim_publication(self, milliseconds: int) -> bool:
         """True for one server in that time."""
-        key = self._event.redis_key("publisher")
-        return (await self._call(("SET", key, "1", "NX", "PX", milliseconds)))[0] is not None
+        return (await self._call(("SET", self._event.publisher_key, "1", "NX", "PX", milliseconds)))[0] is not None
 
     async def publish(self, summary: LineSummary, *, counted: bool) -> None:
         """Write the summary that the operator reads. Seats that were not ``counted`` replace none that were."""
