@@ -74,7 +74,7 @@ class FiguresReader:
                 results[event] = figures_of(line, payments, now)
             async with client.pipeline(transaction=False) as pipeline:
                 for event in adopted:
-                    for key in event.lasting_redis_keys:
+                    for key in event.redis_keys:
                         pipeline.persist(key)
                 for key, text in outdated.items():  # last: while there is none, the event is adopted again
                     pipeline.set(key, text)
@@ -89,7 +89,7 @@ class FiguresReader:
 
         Raises RedisUnavailableError.
         """
-        others = [key for key in event.lasting_redis_keys if key != event.live_config_key]
+        others = [key for key in event.redis_keys if key != event.live_config_key]
         try:
             async with self._turns[url], self._client(url).pipeline(transaction=False) as pipeline:
                 pipeline.delete(event.live_config_key, event.publisher_key)

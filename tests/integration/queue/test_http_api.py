@@ -100,8 +100,13 @@ async def test_whoever_has_bought_has_given_the_turn_to_the_next(sale: Sale) -> 
         assert await client.zrem(sale.config.ref.slots_key, str(buyer.number)) == 1  # as the payment server does
         assert (await buyer.ask("GET", "/v1/line")).json()["state"] == "done"
         assert problem(await buyer.hold(seats=["R-1-2"])) == (403, "not-admitted")
-        mine = {key.decode() async for key in client.scan_iter(f"te:{{{sale.config.ref}}}:*")}
-    assert mine <= set(sale.config.ref.redis_keys), "an event's keys go with it only where they are listed"
+        mine = [key.decode() async for key in client.scan_iter(f"te:{{{sale.config.ref}}}:*")]
+        endless = {key for key in mine if await client.ttl(key) == -1}
+        assert endless, "the line's"
+        assert endless <= set(sale.config.ref.redis_keys), "an event's keys go with it only where they are listed"
+        assert sale.config.ref.redis_key("publisher") not in sale.config.ref.redis_keys, (
+            "without an end nobody publishes"
+        )
 
 
 async def test_seats_are_held_by_name_by_choice_and_without_names(sale: Sale) -> None:

@@ -121,11 +121,6 @@ class EventRef:
         return tuple(self.redis_key(*parts) for parts in _REDIS_KEYS)
 
     @property
-    def lasting_redis_keys(self) -> tuple[str, ...]:
-        """Those that stay until they are removed: all but the publisher's."""
-        return tuple(key for key in self.redis_keys if key != self.publisher_key)
-
-    @property
     def publisher_key(self) -> str:
         """String that is there for a second: one server's turn to publish. Its end must stay as it is."""
         return self.redis_key("publisher")
