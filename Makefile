@@ -67,7 +67,7 @@ integration: init ## against real Redis, Postgres and Kafka processes, a file af
 
 .PHONY: e2e
 e2e: up images ## on the real cluster, through the real ingress
-	@echo "==> e2e tests"; .venv/bin/pytest -q tests/e2e
+	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
 
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
@@ -75,7 +75,7 @@ test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
 	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
-	@echo "==> end-to-end tests"; .venv/bin/pytest -q tests/e2e
+	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
 
 # --- generated files ------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,14 @@
 """The cluster, the product in it, and sales on it: fixtures of the e2e tests.
 
-One run at a time: these tests kill stores that everything on the cluster shares. Before the first test the cluster is
-brought up (a few seconds where it is), the charts are installed, and what a killed run left is removed; each sale has a
-namespace of its own, which goes with the test or the module. Where a test fails, its report holds what an on-call
-engineer would look at.
+Before the first test the cluster is brought up (a few seconds where it is), the charts are installed, and what a killed
+run left is removed. Another run on the same cluster is waited for. Each sale has a namespace of its own, which goes in
+the background when its test or module is over. Where a test fails, its report holds what an on-call engineer would look
+at.
+
+Most of the time is spent waiting, so two workers share the tests (`-n 2`), each with a lane of its own: fixed, so that
+sales are shared within a lane, and about as long as the other. Tests marked ``alone`` break what all sales share: they
+come last, when the other lane is at its end. Without pytest-xdist's workers the same tests run in the same order, one
+by one.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -15,37 +20,86 @@ import pytest
 from support import cluster_evidence
 from support.cluster import Cluster
 from support.cluster_faults import Faults
-from support.installation import Installation, bring_up, locate, remove_leftovers, sale_namespace
+from support.installation import (
+    Installation,
+    bring_up,
+    clean_up,
+    let_go,
+    locate,
+    open_installation,
+    sale_namespace,
+)
+from support.run import Company, Run
 from support.sale import Sale
 from support.ticket_door import TicketDoor
+from xdist.scheduler import LoadScopeScheduling
 
 from ticketon_dev.errors import SetupError
-from ticketon_dev.lock import exclusive
 from ticketon_dev.progress import Progress
 
-#: Another run of these tests is waited for: it takes about five minutes.
+HERE = Path(__file__).parent
+#: Another run of these tests is waited for: it takes about four minutes.
 OTHER_RUN_SECONDS = 900
 TEST_SECONDS = 300
+#: Modules of one lane; the others are the other lane.
+LANE_OF_CROWDS = {"test_a_sale_completes", "test_operator_scales_queue_servers", "test_faults_in_mid_sale"}
 #: Sales that exist now; all of them are shown when a test fails.
 SALES = pytest.StashKey[list[Sale]]()
 INSTALLED = pytest.StashKey[Installation]()
+COMPANY = pytest.StashKey[Company]()
 
 OpenSale = Callable[..., Sale]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SALES] = []
+    config.stash[COMPANY] = Company(locate().state / "e2e-company.lock")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Lanes":
+    return Lanes(config, log)
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each worker of pytest-xdist a lane; tests that are not of this folder go by their file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::", 1)[0])
+        if file.parent.name != HERE.name:
+            return str(file)
+        return "crowds" if file.stem in LANE_OF_CROWDS else "operator"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
             # Of the test itself: what brings the cluster up, or waits for another run, has deadlines of its own.
             item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
-    # Where PaymentForecastExceeded is taken back after a calm minute, the other tests fill that minute.
-    items.sort(key=lambda item: "calm_minute" in item.name)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
+    """Sort by this: first what others can share or wait beside, last what must be alone."""
+    return (
+        item.get_closest_marker("alone") is not None,
+        # Where PaymentForecastExceeded is taken back after a calm minute, the other tests fill that minute.
+        "calm_minute" in item.name,
+        # The first of those that are alone finds its sale opened by the last of these.
+        "sale" in getattr(item, "fixturenames", ()),
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """Wait for the other lane where a test must be alone; let it go on where this lane is at its end."""
+    company = item.config.stash[COMPANY]
+    company.keep(alone=item.get_closest_marker("alone") is not None)
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or HERE not in nextitem.path.parents:
+            company.release()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,7 +109,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     installed = item.config.stash.get(INSTALLED, None)
     if report.failed and report.when != "teardown" and installed is not None:
         for sale in item.config.stash[SALES]:
-            report.sections.append((f"sale {sale.ref}", cluster_evidence.of_sale(sale)))
+            report.sections.append((cluster_evidence.in_brief(sale), cluster_evidence.of_sale(sale)))
         report.sections.append(("installation", cluster_evidence.of_installation(installed.cluster)))
     return report
 
@@ -65,23 +119,23 @@ def installation(pytestconfig: pytest.Config) -> Iterator[Installation]:
     """The cluster with the charts installed, and nothing left of earlier runs."""
     at = locate()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with ExitStack() as run:
-        with capture.global_and_fixture_disabled():
-            try:
-                lock = at.state / "e2e.lock"
-                say = Progress().say
-                run.enter_context(
-                    exclusive(
-                        lock, "e2e tests", wait_seconds=OTHER_RUN_SECONDS, on_wait=lambda who: say(f"after {who}")
-                    )
-                )
-                installed = bring_up(at)
-            except SetupError as problem:
-                pytest.exit(f"no cluster for the e2e tests: {problem}", returncode=1)
-        pytestconfig.stash[INSTALLED] = installed
-        remove_leftovers(installed.cluster)
-        yield installed
-        remove_leftovers(installed.cluster)
+    say = Progress().say
+
+    def prepare() -> None:
+        bring_up(at)
+        clean_up(open_installation(at).cluster)
+
+    run = Run(at.state / "e2e.lock")
+    with capture.global_and_fixture_disabled():
+        try:
+            run.enter(prepare, wait_seconds=OTHER_RUN_SECONDS, on_wait=lambda whose: say(f"after {whose}"))
+        except SetupError as problem:
+            pytest.exit(f"no cluster for the e2e tests: {problem}", returncode=1)
+    installed = open_installation(at)
+    pytestconfig.stash[INSTALLED] = installed
+    yield installed
+    if run.leave():
+        let_go(installed.cluster)
 
 
 @pytest.fixture(scope="session")
@@ -128,13 +182,6 @@ def opened_sales(config: pytest.Config, installation: Installation) -> Iterator[
                 config.stash[SALES].remove(sale)
 
 
-@pytest.fixture
-def open_sale(pytestconfig: pytest.Config, installation: Installation) -> Iterator[OpenSale]:
-    """Sales of one test: ``open_sale(zones=[…])``, merged over the usual spec."""
-    with opened_sales(pytestconfig, installation) as make:
-        yield make
-
-
 @pytest.fixture(scope="module")
 def open_shared_sale(pytestconfig: pytest.Config, installation: Installation) -> Iterator[OpenSale]:
     """The same for sales that the tests of a module share."""
@@ -147,9 +194,3 @@ def open_lasting_sale(pytestconfig: pytest.Config, installation: Installation) -
     """The same for sales that are looked at again at the end of the run."""
     with opened_sales(pytestconfig, installation) as make:
         yield make
-
-
-@pytest.fixture
-def sale(open_sale: OpenSale) -> Sale:
-    """A sale of this test's own, Ready."""
-    return open_sale()

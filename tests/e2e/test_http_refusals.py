@@ -25,8 +25,13 @@ TOO_LONG_A_HEADER = "x" * 20_000
 
 @pytest.fixture(scope="module")
 def hall(open_shared_sale: OpenSale) -> Sale:
-    """A sale whose sessions outlast the module."""
-    return open_shared_sale(admission={"sessionSeconds": 300}, maxPerBuyer=20)
+    """A sale whose sessions outlast the module; answers are the same with one server of each kind."""
+    return open_shared_sale(
+        admission={"sessionSeconds": 300},
+        maxPerBuyer=20,
+        queueServers={"minReplicas": 1},
+        payments={"servers": 1},
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster, RefusedError
-from support.installation import Installation, close_namespace
-from support.sale import NAMESPACE_LABEL, STALLS, ticket_event
+from support.installation import own_namespace
+from support.sale import STALLS, ticket_event
 
 from ticketon_contract.names import KIND
 
@@ -78,13 +78,10 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def namespace(installation: Installation) -> Iterator[str]:
+def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace without a provider and without pods: nothing that is applied here gets far."""
-    name = "e2e-refusals"
-    labels = {NAMESPACE_LABEL: "open"}
-    installation.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    yield name
-    close_namespace(installation.cluster, name)
+    with own_namespace(cluster) as name:
+        yield name
 
 
 @pytest.mark.parametrize(("change", "told"), REFUSED.values(), ids=REFUSED)

@@ -3,7 +3,7 @@
 import pytest
 from support.cluster import Object
 from support.eventually import eventually
-from support.sale import LOOK_SECONDS, Sale
+from support.sale import LOOK_SECONDS, READY_SECONDS, Sale
 from support.ticket_door import TicketDoor, Visitor
 
 from .conftest import OpenSale
@@ -22,6 +22,7 @@ def line(open_shared_sale: OpenSale) -> Sale:
     return open_shared_sale(
         admission={"perMinute": 1},
         queueServers={"minReplicas": 1, "maxReplicas": 3, "autoscaling": {"waitersPerServer": WAITERS_PER_SERVER}},
+        payments={"servers": 1},
     )
 
 
@@ -35,7 +36,7 @@ def test_a_line_over_target_asks_for_more_servers_within_seconds(line: Sale, peo
     assert len({person.number for person in people}) == CROWD
     eventually(lambda: line.queue_servers_wanted() == 3, ASKED_SECONDS, every_seconds=LOOK_SECONDS)
     assert "waiting" in line.wait_for_condition("Scaling", "True", "ScaledUp")["message"]
-    assert line.status()["queueServers"]["desired"] == 3
+    eventually(lambda: line.status()["queueServers"]["desired"] == 3, ASKED_SECONDS, every_seconds=LOOK_SECONDS)
 
 
 def test_a_deployment_that_is_deleted_in_mid_sale_does_not_begin_again_with_one(line: Sale) -> None:
@@ -53,7 +54,7 @@ def test_a_deployment_that_is_deleted_in_mid_sale_does_not_begin_again_with_one(
 def test_places_survive_all_of_that(line: Sale, people: list[Visitor]) -> None:
     numbers = [person.number for person in people]
     looked = [
-        eventually(lambda person=person: person.look()["number"], 30, every_seconds=LOOK_SECONDS)  # type: ignore[misc]
+        eventually(lambda person=person: person.look()["number"], READY_SECONDS, every_seconds=LOOK_SECONDS)  # type: ignore[misc]
         for person in people[:10]
     ]
     assert looked == numbers[:10]
@@ -61,8 +62,11 @@ def test_places_survive_all_of_that(line: Sale, people: list[Visitor]) -> None:
 
 
 def test_servers_go_when_the_line_has_gone_and_stayed_away(line: Sale, people: list[Visitor]) -> None:
-    for person in people:
-        assert person.ask("DELETE", "/v1/line").status_code == 204
+    def left(person: Visitor) -> bool:
+        return person.ask("DELETE", "/v1/line").status_code == 204
+
+    for person in people:  # the new servers may only be on their way
+        eventually(lambda person=person: left(person), READY_SECONDS, every_seconds=LOOK_SECONDS)  # type: ignore[misc]
     eventually(lambda: line.queue_servers_wanted() == 1, FALLEN_SECONDS, every_seconds=LOOK_SECONDS)
 
 

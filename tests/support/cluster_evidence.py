@@ -25,6 +25,22 @@ def of_installation(cluster: Cluster) -> str:
     )
 
 
+def in_brief(sale: Sale) -> str:
+    """How the sale stands, in one line: the first thing to read of a failure."""
+    try:
+        status = sale.status()
+    except Exception as error:  # noqa: BLE001  (as below)
+        return f"sale {sale.ref}: its status is not to be had: {error!r}"
+    seats, line = status.get("seats") or {}, status.get("line") or {}
+    kinds = {found["type"]: found["status"] for found in status.get("conditions") or []}
+    wrong = [kind for kind in ("Ready", "LineReady", "PaymentsReady") if kinds.get(kind) != "True"]
+    counts = ", ".join(f"{seats.get(kind, '?')} {kind}" for kind in ("sold", "paying", "held", "free"))
+    people = ", ".join(f"{line.get(kind, '?')} {kind}" for kind in ("waiting", "active"))
+    return f"sale {sale.ref}: {status.get('phase', 'no phase')}; seats: {counts}; people: {people}" + (
+        f"; not True: {', '.join(wrong)}" if wrong else ""
+    )
+
+
 def of_sale(sale: Sale) -> str:
     """The TicketEvent as YAML, its pods, the ends of their logs, the namespace's events."""
     cluster, namespace = sale.cluster, sale.namespace

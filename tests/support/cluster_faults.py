@@ -5,6 +5,7 @@ every process of the pod's containers, given by a pod that sees the node's proce
 cluster that lets a test run such a pod in kube-system, kind and the direct one alike.
 """
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
@@ -12,10 +13,12 @@ from typing import Self
 from support.cluster import Cluster, Object
 from support.eventually import eventually
 
+from ticketon_contract.names import GROUP
 from ticketon_dev.cluster.kubectl import Kubectl
 
 STORES_NAMESPACE = "data"
-EXECUTIONER, EXECUTIONERS_NAMESPACE = "ticketon-e2e-executioner", "kube-system"
+EXECUTIONERS_NAMESPACE = "kube-system"
+EXECUTIONER_LABEL = f"{GROUP}/e2e-executioner"
 #: Stores start in about 3 s; the rest is for a machine that is busy with the sale.
 BACK_SECONDS = 60.0
 
@@ -42,17 +45,18 @@ class Faults:
     def __init__(self, cluster: Cluster, kubectl: Kubectl, image: str) -> None:
         self._cluster = cluster
         self._kubectl = kubectl
-        self._image = image
+        self._executioner = _executioner(image)
+        self._name = self._executioner["metadata"]["name"]
 
     def __enter__(self) -> Self:
-        self._cluster.apply(_executioner(self._image))
+        self._cluster.apply(self._executioner)
         eventually(
-            lambda: _running(self._cluster.there("Pod", EXECUTIONER, EXECUTIONERS_NAMESPACE)), 60, every_seconds=0.2
+            lambda: _running(self._cluster.there("Pod", self._name, EXECUTIONERS_NAMESPACE)), 60, every_seconds=0.2
         )
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._cluster.delete("Pod", EXECUTIONER, EXECUTIONERS_NAMESPACE, grace_seconds=0)
+        self._cluster.delete("Pod", self._name, EXECUTIONERS_NAMESPACE, grace_seconds=0)
 
     def kill(self, pod: Object) -> None:
         """Kill every process of a pod at once. The kubelet starts its containers anew, in the same pod."""
@@ -61,7 +65,7 @@ class Faults:
 
     def run_inside(self, *argv: str) -> str:
         """Run a program in the pod that does the killing, which is in the cluster and sees its names."""
-        return self._kubectl("--namespace", EXECUTIONERS_NAMESPACE, "exec", EXECUTIONER, "--", *argv)
+        return self._kubectl("--namespace", EXECUTIONERS_NAMESPACE, "exec", self._name, "--", *argv)
 
     def lose(self, pod: Object) -> None:
         """Kill a pod's processes and forget the pod, as when its node is lost: another one takes its place."""
@@ -90,18 +94,6 @@ class Faults:
             lambda: _ready(self._cluster.there("Pod", f"{store}-0", STORES_NAMESPACE)), BACK_SECONDS, every_seconds=0.2
         )
 
-    def restart(self, store: str) -> None:
-        """Kill a store's processes where they are, and wait until it serves again."""
-        pod = self._cluster.there("Pod", f"{store}-0", STORES_NAMESPACE)
-        before = restarts(pod)
-        self.kill(pod)
-
-        def again() -> bool:
-            now = self._cluster.there("Pod", f"{store}-0", STORES_NAMESPACE)
-            return restarts(now) > before and _ready(now)
-
-        eventually(again, BACK_SECONDS, every_seconds=0.2)
-
 
 def restarts(pod: Object) -> int:
     return sum(status["restartCount"] for status in (pod.get("status") or {}).get("containerStatuses", []))
@@ -119,11 +111,21 @@ def _ready(pod: Object) -> bool:
     return False
 
 
+def remove_executioners(cluster: Cluster) -> None:
+    """Remove those of runs that were killed."""
+    for pod in cluster.every("Pod", EXECUTIONERS_NAMESPACE, EXECUTIONER_LABEL):
+        cluster.delete("Pod", pod["metadata"]["name"], EXECUTIONERS_NAMESPACE, grace_seconds=0)
+
+
 def _executioner(image: str) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": EXECUTIONER, "namespace": EXECUTIONERS_NAMESPACE},
+        "metadata": {
+            "name": f"ticketon-e2e-executioner-{secrets.token_hex(2)}",  # each worker of a run has its own
+            "namespace": EXECUTIONERS_NAMESPACE,
+            "labels": {EXECUTIONER_LABEL: "true"},
+        },
         "spec": {
             "hostPID": True,
             "automountServiceAccountToken": False,
