@@ -73,6 +73,7 @@ e2e: up images ## on the real cluster, through the real ingress
 test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
 	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
+	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
 	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
 	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e

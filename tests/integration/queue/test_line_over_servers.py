@@ -1,6 +1,7 @@
 """The line over two servers on one Redis, as buyers see it."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -189,16 +190,23 @@ async def test_somebody_near_the_front_is_told_by_a_stream(make_sale: Any) -> No
     sale: Sale = await make_sale(paused=True)
     buyer = sale.buyer(sale.servers[0])
     await buyer.join()
-    heard: list[str] = []
+    heard: list[tuple[str, dict[str, Any]]] = []
     url = f"{sale.servers[0].url}/gala/v1/line/events"
     async with sale.client.stream("GET", url, headers={"authorization": f"Bearer {buyer.token}"}) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
+        name = ""
         async for line in stream.aiter_lines():
-            if line.startswith("event:"):
-                heard.append(line)
-            if heard == ["event: place"]:
-                await sale.change(paused=False)
-            if heard and heard[-1] == "event: turn":
-                break
-    assert heard[-1] == "event: turn"
+            field, _, value = line.partition(": ")
+            if field == "event":
+                name = value
+            if field == "data":
+                heard.append((name, json.loads(value)))
+                if name == "place":
+                    await sale.change(message="Soon.")
+                if name == "line" and heard[-1][1]["message"]:
+                    await sale.change(paused=False)
+    assert heard[0][1]["paused"] is True
+    assert heard[1] == ("place", {"position": 1, "eta_seconds": None})
+    assert heard[2][1]["message"] == "Soon."
+    assert heard[-1] == ("moved", {})  # and the stream is at its end
     assert (await buyer.look())["state"] == "admitted"

@@ -3,18 +3,18 @@
 A server answers under the path of the event's base URL itself; nothing rewrites addresses before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.live import LiveEvent
 from ticketon_http.metrics import Measured
 from ticketon_http.origins import check_origin
-from ticketon_http.problems import problem_response
 from ticketon_queue import metrics
 from ticketon_queue.api.line_routes import Handler
 
@@ -48,9 +48,16 @@ def route_of(scope: Scope) -> str | None:
 
 
 class Gateway:
-    """ASGI. ``hot`` maps (method, path) to handlers; everything else is ``app``'s."""
+    """ASGI. ``hot`` maps (method, path) to handlers; everything else is ``app``'s. ``refuse`` answers for refusals."""
 
-    def __init__(self, live: LiveEvent, app: ASGIApp, hot: Mapping[tuple[str, str], Handler]) -> None:
+    def __init__(
+        self,
+        live: LiveEvent,
+        app: ASGIApp,
+        hot: Mapping[tuple[str, str], Handler],
+        refuse: Callable[[Request, ProblemError], Response],
+    ) -> None:
+        self._refuse = refuse
         self._live = live
         self._app = app
         self._hot = hot
@@ -76,5 +83,5 @@ class Gateway:
                 return
             response = await handler(Request(scope, receive))
         except ProblemError as error:
-            response = problem_response(error)
+            response = self._refuse(Request(scope), error)
         await response(scope, receive, send)

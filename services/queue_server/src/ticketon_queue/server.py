@@ -12,6 +12,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_http.settings import ServerSettings
 from ticketon_ledger import Ledger
 from ticketon_queue.api import routes
+from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.seats import Seats
 from ticketon_queue.ceilings import Ceilings
@@ -33,9 +34,10 @@ def assemble(context: Context) -> ASGIApp:
     """Return the ASGI application over what is already open."""
     seats = Seats(context.ledger, context.event)
     line = LineRoutes(context)
+    events = LineEvents(context, lambda: line.shared()[0])
     holding = Holding(context)
     views = Views(context, line, seats, holding)
-    app = routes.build(context, line, seats, holding)
+    app = routes.build(context, line, events, seats, holding)
     forms.add(app, views, forms.Forms(context, line, holding))
     hot = {
         ("GET", "/"): views.page,
@@ -43,9 +45,9 @@ def assemble(context: Context) -> ASGIApp:
         ("GET", "/v1/line"): line.look,
         ("GET", "/v1/serving"): line.serving,
         ("GET", "/v1/identity"): line.identity,
-        ("GET", "/v1/line/events"): line.events,
+        ("GET", "/v1/line/events"): events.open,
     }
-    return Gateway(context.live, app, hot)
+    return Gateway(context.live, app, hot, views.problem)
 
 
 @contextlib.asynccontextmanager

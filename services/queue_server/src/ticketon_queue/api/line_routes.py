@@ -5,18 +5,16 @@
 
 import json
 import math
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Identity, Pass, Place
-from ticketon_queue import metrics
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.rendering import compact, entity_tag, json_response
 from ticketon_queue.context import Context, timestamp
@@ -25,11 +23,6 @@ from ticketon_queue.line import Standing, State
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-#: Streams are for those near the front; a server holds so many of them (24 KiB each), for so long.
-MOST_STREAMS = 2_000
-NEAR_POSITIONS = 1_000
-STREAM_SECONDS = 300.0
-HEARTBEAT_SECONDS = 15.0
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -61,9 +54,7 @@ class LineRoutes:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._streams = 0
         self._served: _Served | None = None
-        self._stream_gauge = metrics.STREAMS.labels(context.event)
 
     async def identity(self, request: Request) -> Response:
         """Say who you are for this event, or be given a name nobody can guess."""
@@ -104,26 +95,11 @@ class LineRoutes:
 
     async def serving(self, request: Request) -> Response:
         """Answer the same to everybody, out of memory; a cache may keep it for a second."""
-        body, tag = self._serving_document()
+        body, tag = self.shared()
         headers = {"cache-control": "public, max-age=1", "etag": tag, "vary": "accept-encoding"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         return Response(body, 200, headers, "application/json")
-
-    async def events(self, request: Request) -> Response:
-        """Stream the line to somebody near the front, as server-sent events."""
-        context = self._context
-        buyer = context.buyer(request)
-        standing = await context.line.look(buyer.user, buyer.place, buyer.held_pass)
-        if standing is None:
-            raise ProblemError(Problem.NOT_FOUND, "you have no place in the line; POST /v1/line takes one")
-        retry = math.ceil(context.line.retry_after(standing))
-        if standing.position > NEAR_POSITIONS or self._streams >= MOST_STREAMS or context.health.draining:
-            raise ProblemError(
-                Problem.UNAVAILABLE, "streams are for those near the front; GET /v1/line", retry_after_seconds=retry
-            )
-        headers = _NO_STORE | {"x-accel-buffering": "no"}
-        return StreamingResponse(self._stream(standing), 200, headers, "text/event-stream")
 
     def place(self, buyer: Credentials, standing: Standing, status: int) -> Response:
         """Write a standing down, with the tokens that go with it."""
@@ -158,7 +134,8 @@ class LineRoutes:
             document["session_expires_at"] = timestamp(held_pass.expires_at)
         return document, carried
 
-    def _serving_document(self) -> tuple[bytes, str]:
+    def shared(self) -> tuple[bytes, str]:
+        """Return the document of ``GET /v1/serving``, and its entity tag."""
         line = self._context.line
         source = (self._context.live.config, line.snapshot, line.sold_out)
         if self._served is not None and all(
@@ -176,33 +153,8 @@ class LineRoutes:
                 "sold_out": sold_out,
                 "message": config.message,
                 "epoch": snapshot.epoch,
+                "gaps": snapshot.gaps,
             }
         )
         self._served = _Served(source, body, entity_tag(body))
         return self._served.body, self._served.tag
-
-    async def _stream(self, standing: Standing) -> AsyncIterator[bytes]:
-        """Events ``place`` (position and estimate) until the turn, which is one event ``turn``: GET /v1/line then."""
-        context = self._context
-        self._streams += 1
-        self._stream_gauge.inc()
-        ends = time.monotonic() + STREAM_SECONDS
-        said, position = b"", standing.position
-        try:
-            while not context.health.draining and time.monotonic() < ends:
-                position = min(position, context.line.snapshot.position(standing.number))
-                if position == 0:
-                    yield b"event: turn\ndata: {}\n\n"
-                    return
-                eta = context.line.eta(Standing(standing.state, standing.number, position, standing.epoch))
-                now = compact({"position": position, "eta_seconds": eta})
-                if now != said:
-                    said = now
-                    yield b"event: place\ndata: " + now + b"\n\n"
-                beat = time.monotonic()
-                await context.feed.wait(HEARTBEAT_SECONDS)
-                if time.monotonic() - beat >= HEARTBEAT_SECONDS:
-                    yield b": still here\n\n"
-        finally:
-            self._streams -= 1
-            self._stream_gauge.dec()

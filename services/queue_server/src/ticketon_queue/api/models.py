@@ -51,7 +51,7 @@ class ServingDocument(BaseModel):
     """The part of the line that is the same for everybody."""
 
     model_config = _example(
-        serving=46309, waiting=51220, rate_per_minute=598.2, paused=False, sold_out=False, message="", epoch=1
+        serving=46309, waiting=51220, rate_per_minute=598.2, paused=False, sold_out=False, message="", epoch=1, gaps=[]
     )
 
     serving: int
@@ -61,6 +61,11 @@ class ServingDocument(BaseModel):
     sold_out: bool
     message: str
     epoch: int
+    gaps: list[tuple[int, int]] = Field(
+        default=[],
+        description="(after, last]: numbers that nobody has, skipped. A number's position is number - serving, less "
+        "what lies in gaps between; 0 where it is not above serving.",
+    )
 
 
 class ZoneDocument(BaseModel):

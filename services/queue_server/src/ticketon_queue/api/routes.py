@@ -13,6 +13,7 @@ from ticketon_http.problems import documented, install, problem_response
 from ticketon_ledger import LedgerError, SeatState, Ticket
 from ticketon_queue.api import documents, models
 from ticketon_queue.api.ledger_faults import problem_of
+from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.rendering import cacheable, compact
 from ticketon_queue.api.seats import Seats
@@ -25,7 +26,7 @@ _WHO = (Problem.IDENTITY_REQUIRED, Problem.TOKEN_INVALID)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def build(context: Context, line: LineRoutes, seats: Seats, holding: Holding) -> FastAPI:
+def build(context: Context, line: LineRoutes, events: LineEvents, seats: Seats, holding: Holding) -> FastAPI:
     """One application; the pages are added to it by ``pages``."""
     app = FastAPI(
         title="Ticket-on",
@@ -40,7 +41,7 @@ def build(context: Context, line: LineRoutes, seats: Seats, holding: Holding) ->
     install(app)
     app.add_exception_handler(LedgerError, _on_ledger_error)
     _add_event(app, context, seats)
-    _add_line(app, line)
+    _add_line(app, line, events)
     _add_holds(app, context, holding)
     _add_orders(app, context)
     _add_tickets(app, context)
@@ -87,7 +88,7 @@ def _add_event(app: FastAPI, context: Context, seats: Seats) -> None:
         return cacheable(request, compact(document), seconds=SEATS_SECONDS)
 
 
-def _add_line(app: FastAPI, line: LineRoutes) -> None:
+def _add_line(app: FastAPI, line: LineRoutes, events: LineEvents) -> None:
     place = models.PlaceDocument
     away = (Problem.UNAVAILABLE,)
     closed: Sequence[Problem] = (
@@ -127,11 +128,11 @@ def _add_line(app: FastAPI, line: LineRoutes) -> None:
     add("/v1/serving", line.serving, methods=["GET"], tags=["line"], response_model=models.ServingDocument)
     add(
         "/v1/line/events",
-        line.events,
+        events.open,
         methods=["GET"],
         tags=["line"],
         responses={
-            200: {"content": {"text/event-stream": {}}, "description": "Events place and turn"},
+            200: {"content": {"text/event-stream": {}}, "description": "Events line, place and moved"},
             **documented(*_WHO, Problem.NOT_FOUND, *away),
         },
     )

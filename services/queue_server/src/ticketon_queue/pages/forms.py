@@ -6,10 +6,12 @@ Origins are checked by the gateway; a form of another site does not get here.
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketon_contract.problems import Problem, ProblemError
+from ticketon_http.problems import of_http_exception
 from ticketon_ledger import LedgerError
 from ticketon_queue.api.ledger_faults import problem_of
 from ticketon_queue.api.line_routes import LineRoutes
@@ -108,6 +110,13 @@ def add(app: FastAPI, views: Views, forms: Forms) -> None:
         ("/holds/release", forms.release),
     ):
         app.add_api_route(path, handler, methods=["POST"], include_in_schema=False)
+
+    async def no_page(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return views.problem(request, of_http_exception(error), error.headers)
+
+    app.add_exception_handler(HTTPException, no_page)
     app.add_api_route("/assets/{name}", asset, methods=["GET"], include_in_schema=False)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ticketon_contract.config import EventConfig
 from ticketon_http.origins import origin_of
 from ticketon_queue.pages import assets
-from ticketon_queue.pages.texts import LANGUAGES, Catalogue, catalogue
+from ticketon_queue.pages.texts import LANGUAGES, Catalogue, catalogue, clock
 
 #: Smaller pages fit one packet anyway.
 COMPRESS_FROM_BYTES = 1400
@@ -73,6 +73,8 @@ def page(
         icon=f"{base}/assets/{assets.hashed_name('icon.svg')}",
         others=[(other, catalogue(other).text("language")) for other in LANGUAGES if other != texts.language],
         query=query,
+        clock=clock,
+        view=template.removesuffix(".html"),
         **values,
     )
     body = html.encode()

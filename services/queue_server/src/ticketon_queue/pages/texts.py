@@ -95,6 +95,12 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
+def clock(seconds: int) -> str:
+    """``1:02:03`` or ``2:03``: what is left, before the script counts it down."""
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
 def moment(at: datetime) -> str:
     """A time as a page shows it without JavaScript, which knows the reader's own zone."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

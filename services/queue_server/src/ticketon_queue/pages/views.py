@@ -1,5 +1,6 @@
 """Which page somebody gets. GET only: what forms do is in ``forms``."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Any
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketon_contract.problems import Problem, ProblemError
+from ticketon_http.problems import problem_response
 from ticketon_ledger import Hold, HoldState, LedgerUnavailable, Order, Payment, PaymentState, SeatState
 from ticketon_ledger import payments as payment_statements
 from ticketon_queue.api.documents import grant, payments_url
@@ -81,7 +83,7 @@ class Views:
                 return await self._tickets(request, who, template="done.html")
         if self._context.live.config.closed(datetime.now(UTC)):
             return self._door(request, who)
-        return self._render(request, who, "gone.html", {})
+        return self._render(request, who, "gone.html", {"truth": f"gone:{standing.number}"})
 
     async def _standing(self, who: Visitor) -> Standing | None:
         """Where the visitor stands; whoever only has an identity may have a place from another tab or device."""
@@ -105,33 +107,47 @@ class Views:
     def _door(self, request: Request, who: Visitor) -> Response:
         config, now = self._context.live.config, datetime.now(UTC)
         if config.closed(now):
-            return self._render(request, who, "closed.html", {})
+            return self._render(request, who, "closed.html", {"truth": "closed"})
         opens = config.pre_queue_opens_at or config.opens_at
         if now < opens:
-            values = {"refresh": DOOR_SECONDS, "opens": opens, "opens_text": moment(opens)}
-            return self._render(request, who, "before.html", values)
-        values = {"waiting": self._context.line.snapshot.waiting, "opens": None, "opens_text": ""}
+            before = {
+                "refresh": DOOR_SECONDS,
+                "opens": opens,
+                "opens_text": moment(opens),
+                "left": seconds_until(opens.timestamp()),
+                "truth": f"before:{opens.timestamp():.0f}",
+            }
+            return self._render(request, who, "before.html", before)
+        values: dict[str, Any] = {"waiting": self._context.line.snapshot.waiting, "opens": None, "opens_text": ""}
         if now < config.opens_at:
             values |= {"opens": config.opens_at, "opens_text": moment(config.opens_at)}
-        return self._render(request, who, "door.html", values)
+        return self._render(request, who, "door.html", values | {"truth": "door"})
 
     def _waiting(self, request: Request, who: Visitor, standing: Standing) -> Response:
         config, line = self._context.live.config, self._context.line
         pre_queue = standing.state is State.PRE_QUEUE
+        seconds = line.eta(standing)
         values = {
             "refresh": max(1, round(line.retry_after(standing))),
             "standing": standing,
-            "wait": who.texts.wait(line.eta(standing)),
+            "seconds": seconds,
+            "wait": who.texts.wait(seconds),
             "opens": config.opens_at if pre_queue else None,
             "opens_text": moment(config.opens_at),
+            "left": seconds_until(config.opens_at.timestamp()),
             "kept": standing.kept,
+            "truth": f"{standing.state}:{standing.number}",
         }
         return self._render(request, who, "waiting.html", values)
 
     async def _choose_seats(self, request: Request, who: Visitor, standing: Standing) -> Response:
         config = self._context.live.config
         until = standing.session_until or 0.0
-        values: dict[str, Any] = {"until": until, "left": seconds_until(until)}
+        values: dict[str, Any] = {
+            "left": seconds_until(until),
+            "truth": f"{standing.state}:{standing.number}",
+            "flash": who.texts.text("turn.tab"),
+        }
         zone = next((one for one in config.zones if one.name == request.query_params.get("zone")), None)
         if zone is None or zone.general_admission:
             free = {counts.zone: counts.free for counts in await self._seats.counts()}
@@ -153,7 +169,7 @@ class Views:
         until = hold.expires_at.timestamp()
         values = {
             "hold": hold,
-            "until": until,
+            "truth": f"hold:{hold.id}",
             "left": seconds_until(until),
             "amount": who.texts.money(hold.amount, hold.currency),
             "payment_url": payments_url(config),
@@ -177,13 +193,23 @@ class Views:
             "payment": payment,
             "order": order,
             "refresh": PAYMENT_SECONDS if payment.state in _UNSETTLED else None,
+            "truth": f"payment:{payment.id}:{payment.state}",
             "action": _link(payment),
         }
         return self._render(request, who, "payment.html", values)
 
     async def _tickets(self, request: Request, who: Visitor, template: str = "tickets.html") -> Response:
         orders = await self._context.ledger.orders_of(self._context.event, who.buyer.user)
-        return self._render(request, who, template, {"orders": list(reversed(orders))})
+        truth = "done" if template == "done.html" else ""
+        return self._render(request, who, template, {"orders": list(reversed(orders)), "truth": truth})
+
+    def problem(self, request: Request, error: ProblemError, headers: Mapping[str, str] | None = None) -> Response:
+        """Show a refusal as a page to who asked for one, as a document (RFC 9457) to every client of the API."""
+        if request.scope["path"].startswith("/v1/") or "text/html" not in request.headers.get("accept", ""):
+            return problem_response(error, headers)
+        who = visitor(self._context, request)
+        texts = {"text": who.texts.problem(error.problem.slug, seats="", n=self._context.live.config.max_per_buyer)}
+        return self._render(request, who, "problem.html", texts, status=error.problem.status)
 
     def _render(
         self,
@@ -202,6 +228,9 @@ class Views:
             "problem": self._problem(request, who),
             "paused": config.paused,
             "sold_out": self._context.line.sold_out,
+            "truth": "",  # what this page says of the buyer, for other tabs; nothing where it says nothing of the line
+            "follows": request.query_params.keys().isdisjoint({"payment", "tickets"}),
+            "flash": None,
         }
         return page(
             request, config, who.texts, template, common | values, cookies=who.cookies, secret=secret, status=status

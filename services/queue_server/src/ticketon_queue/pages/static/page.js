@@ -1,57 +1,221 @@
-// Makes the page better where there is JavaScript; everything works without. Talks to /v1/line of the same event only.
+// Makes the pages better where there is JavaScript; everything works without. Talks to its own event only.
+// What the server renders is the truth: this follows it between two loads, tells it by title and sound, and keeps tabs
+// of one browser saying the same.
 (() => {
   'use strict';
-  const page = document.documentElement.dataset;
-  const one = (selector) => document.querySelector(selector);
-  const show = (selector, text) => document.querySelectorAll(selector).forEach((e) => { if (e.textContent !== text) e.textContent = text; });
-  const title = document.title;
+  const FAR = 1000; // beyond, the shared counter says enough, and a cache may answer for it
+  const OWN_SECONDS = 60; // the own place is asked for at least so often, also by who is far
+  const LEAST_SECONDS = 1.6; // a turn is to be noticed within two
+  const STREAM_SECONDS = 30; // polls beside a stream that is open, and before another one is tried
+  const NEWS_SECONDS = 15;
+  const SAY_SECONDS = 20; // a screen reader hears the position no more often
+  const WARN_SECONDS = 60;
+  const REQUEST_MS = 10000;
 
-  // Times in the reader's own zone.
-  document.querySelectorAll('time[datetime]').forEach((e) => {
-    const at = new Date(e.dateTime);
-    if (!isNaN(at)) e.textContent = at.toLocaleString(page.lang, { dateStyle: 'medium', timeStyle: 'short' });
+  const root = document.documentElement;
+  const { base, lang } = root.dataset;
+  const one = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const write = (element, text) => { if (element && element.textContent !== text) element.textContent = text; };
+  const hide = (element, hidden) => { if (element && element.hidden !== hidden) element.hidden = hidden; };
+  const home = () => location.replace(base + '/');
+  const jitter = (seconds) => seconds * (1 - 0.2 * Math.random());
+  const after = (seconds, what) => setTimeout(what, seconds * 1000);
+  const kept = { // private windows may have no storage
+    get: (store, key) => { try { return store.getItem(base + key); } catch { return null; } },
+    set: (store, key, value) => { try { store.setItem(base + key, value); } catch { /* then it is not kept */ } },
+  };
+  const channel = 'BroadcastChannel' in window ? new BroadcastChannel('ticketon' + base) : null;
+  const tell = (message) => channel && channel.postMessage(message);
+  const ask = (path, accept) => fetch(path, {
+    headers: { accept }, signal: AbortSignal.timeout ? AbortSignal.timeout(REQUEST_MS) : undefined,
   });
+  let title = document.title;
 
-  // Countdowns, by the server's count of seconds rather than the reader's clock.
-  const begun = performance.now();
-  document.querySelectorAll('[data-left]').forEach((e) => {
-    const warning = one('[data-warning]');
+  // --- What any page has -------------------------------------------------------------------------------------------
+  const clock = (seconds) => {
+    const two = (n) => String(n).padStart(2, '0');
+    const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    return h ? h + ':' + two(m) + ':' + two(s) : m + ':' + two(s);
+  };
+
+  const countdown = (element) => {
+    // By the server's count of seconds, not by the reader's clock; one of the two may stand still while asleep.
+    const begun = [performance.now(), Date.now()];
     const tick = () => {
-      const left = Math.max(0, Math.round(Number(e.dataset.left) - (performance.now() - begun) / 1000));
-      e.textContent = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0');
-      if (left <= 60 && warning && warning.hidden) warning.hidden = false;
-      if (left === 0) { clearInterval(timer); setTimeout(() => location.replace(page.base + '/'), 1000); }
+      if (!element.isConnected) return clearInterval(timer);
+      const passed = Math.max(performance.now() - begun[0], Date.now() - begun[1]) / 1000;
+      const left = Math.max(0, Math.round(Number(element.dataset.left) - passed));
+      write(element, clock(left));
+      if (left <= WARN_SECONDS && 'ends' in element.dataset) {
+        hide(one('[data-warning]'), false);
+        element.classList.add('soon');
+        document.title = clock(left) + ' · ' + title;
+      }
+      if (left > 0) return;
+      clearInterval(timer);
+      if ('stays' in element.dataset) return;
+      after(0.3 + ('ends' in element.dataset ? 0.7 : 2 * Math.random()), home); // a crowd does not come at once
     };
     const timer = setInterval(tick, 1000);
     tick();
-  });
+  };
 
-  // The seat map: no more seats than one person may have, and what they cost.
-  const map = one('form[data-most]');
-  if (map) {
-    const boxes = [...map.querySelectorAll('input[name=seats]')];
+  const seatMap = (form) => {
+    const boxes = all('input[name=seats]', form);
     const open = boxes.filter((box) => !box.disabled);
     const update = () => {
       const chosen = boxes.filter((box) => box.checked);
-      const full = chosen.length >= Number(map.dataset.most);
+      const full = chosen.length >= Number(form.dataset.most);
       open.forEach((box) => { box.disabled = full && !box.checked; });
-      show('[data-chosen]', chosen.map((box) => box.value).join(', ') || '–');
-      map.querySelector('button').disabled = chosen.length === 0;
+      write(one('[data-chosen]', form), chosen.map((box) => box.value).join(', ') || '–');
+      one('button', form).disabled = chosen.length === 0;
     };
-    map.addEventListener('change', update);
+    form.addEventListener('change', update);
     update();
-  }
+  };
 
-  // A payment is not sent twice by a second press.
-  document.querySelectorAll('form').forEach((form) => form.addEventListener('submit', () => {
-    setTimeout(() => form.querySelectorAll('button').forEach((b) => { b.disabled = true; }), 0);
-  }));
+  const dress = (within) => {
+    all('time[datetime]', within).forEach((element) => {
+      const at = new Date(element.dateTime);
+      if (!isNaN(at)) element.textContent = at.toLocaleString(lang, { dateStyle: 'medium', timeStyle: 'short' });
+    });
+    all('[data-left]', within).forEach(countdown);
+    all('form[data-most]', within).forEach(seatMap);
+    all('form', within).forEach((form) => form.addEventListener('submit', () => {
+      // Not sent twice by a second press.
+      setTimeout(() => all('button', form).forEach((button) => { button.disabled = true; }), 0);
+    }));
+  };
+
+  const news = (line) => {
+    const message = one('[data-message]');
+    write(message, line.message);
+    hide(message, !line.message);
+    hide(one('[data-paused]'), !line.paused);
+    hide(one('[data-sold-out]'), !line.sold_out);
+  };
+
+  // --- Tabs ----------------------------------------------------------------------------------------------------------
+  // A tab says what it was shown. Another one that was shown something else asks the server, once for each such word.
+  const truth = () => { if (root.dataset.truth) tell({ truth: root.dataset.truth }); };
+  const heard = (other) => {
+    const { truth: mine, follows } = root.dataset;
+    if (follows === undefined || other === mine || kept.get(sessionStorage, 'heard') === other) return;
+    kept.set(sessionStorage, 'heard', other);
+    home();
+  };
+  const listeners = [(message) => { if (message.truth) heard(message.truth); }];
+  if (channel) channel.onmessage = (event) => listeners.forEach((listener) => listener(event.data));
+  if (kept.get(sessionStorage, 'heard') === root.dataset.truth) kept.set(sessionStorage, 'heard', '');
   addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
 
-  // Waiting.
+  const main = one('main');
+  dress(document);
+  truth();
+
+  const flash = (text) => {
+    // For who looks at another tab: the title alternates until this one is looked at.
+    let on = true;
+    const timer = setInterval(() => {
+      if (!document.hidden) { clearInterval(timer); on = false; }
+      document.title = on ? text : title;
+      on = !on;
+    }, 1000);
+  };
+  if (root.dataset.flash && document.hidden) flash(root.dataset.flash);
+
+  // --- Pages that bring themselves up to date -------------------------------------------------------------------------
+  const refresh = async () => {
+    let again = Number(main.dataset.refresh);
+    try {
+      const answer = await ask(location.href, 'text/html');
+      const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const other = page.documentElement.dataset;
+      if (!other.view) throw new Error('not a page of ours');
+      if (other.view !== root.dataset.view) return location.reload();
+      const next = one('main', page);
+      if (other.truth !== root.dataset.truth) {
+        title = document.title = page.title;
+        root.dataset.truth = other.truth;
+        main.replaceChildren(...next.childNodes);
+        dress(main);
+        truth();
+      }
+      again = Number(next.dataset.refresh || 0);
+      hide(one('[data-offline]'), true);
+    } catch {
+      hide(one('[data-offline]'), false);
+    }
+    if (again) after(jitter(again), refresh);
+  };
+
   const waiting = one('[data-waiting]');
-  if (!waiting) return;
+  if (!waiting) {
+    if (main.dataset.refresh) after(jitter(Number(main.dataset.refresh)), refresh);
+    const listen = async () => {
+      try {
+        const answer = await ask(base + '/v1/serving', 'application/json');
+        if (answer.ok) news(await answer.json());
+        hide(one('[data-offline]'), true);
+      } catch {
+        hide(one('[data-offline]'), false);
+      }
+      after(jitter(NEWS_SECONDS), listen);
+    };
+    after(jitter(NEWS_SECONDS), listen);
+    return;
+  }
+
+  // --- Sound -----------------------------------------------------------------------------------------------------------
+  const Audio = window.AudioContext || window.webkitAudioContext;
+  const button = one('[data-sound]');
+  let sound = null;
+  const audible = () => sound !== null && sound.state === 'running' && kept.get(localStorage, 'sound') !== 'off';
+  const showSound = () => button.setAttribute('aria-pressed', String(audible()));
+  const bell = (...pitches) => {
+    if (!audible()) return;
+    pitches.forEach((pitch, index) => {
+      const at = sound.currentTime + index * 0.35;
+      const tone = sound.createOscillator();
+      const volume = sound.createGain();
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.25, at);
+      volume.gain.exponentialRampToValueAtTime(0.001, at + 0.6);
+      tone.connect(volume).connect(sound.destination);
+      tone.start(at);
+      tone.stop(at + 0.6);
+    });
+  };
+  if (Audio) {
+    sound = new Audio(); // browsers let it sound once the page was touched: the button says whether it will
+    sound.onstatechange = showSound;
+    button.hidden = false;
+    showSound();
+    button.addEventListener('click', async () => {
+      const on = !audible();
+      kept.set(localStorage, 'sound', on ? 'on' : 'off');
+      if (on) await sound.resume();
+      showSound();
+      bell(880);
+    });
+  }
+
+  // --- The line ----------------------------------------------------------------------------------------------------------
   const words = waiting.dataset;
+  const number = Number(words.number);
+  const remembered = (kept.get(localStorage, 'place') || '').split(':').map(Number);
+  let position = remembered[0] === number ? Math.min(remembered[1], Number(words.position)) : Number(words.position);
+  const first = remembered[0] === number ? remembered[2] : Math.max(position, 1);
+  let epoch = null; // of the shared counter when the own place was asked for last
+  let owned = performance.now();
+  let timer = 0;
+  let looking = false;
+  let over = false;
+  let stream = null;
+  let streamed = -Infinity;
+  let said = performance.now();
+
   const inWords = (seconds) => {
     if (seconds === null) return words.unknown;
     const minutes = Math.ceil(seconds / 60);
@@ -59,58 +223,134 @@
     if (minutes < 60) return words.minutes.replace('{n}', minutes);
     return words.hours.replace('{h}', Math.floor(minutes / 60)).replace('{n}', minutes % 60);
   };
-  let position = Number(words.position);
-  const first = Math.max(position, 1);
-  let timer = 0;
-  const bell = () => {
-    try {
-      const sound = new AudioContext();
-      const tone = sound.createOscillator();
-      const volume = sound.createGain();
-      tone.frequency.value = 880;
-      volume.gain.setValueAtTime(0.2, sound.currentTime);
-      volume.gain.exponentialRampToValueAtTime(0.001, sound.currentTime + 1);
-      tone.connect(volume).connect(sound.destination);
-      tone.start();
-      tone.stop(sound.currentTime + 1);
-    } catch { /* no sound here */ }
+  const later = (seconds) => { clearTimeout(timer); if (!over) timer = after(seconds, look); };
+  const showPlace = (place) => {
+    position = Math.min(position, place.position); // what was shown never rises
+    kept.set(localStorage, 'place', [number, position, first].join(':'));
+    write(one('[data-shown]'), position > 0 ? position.toLocaleString(lang) : words.next);
+    if (position === 0) one('[data-shown]').classList.add('words');
+    write(one('[data-wait]'), inWords(place.eta_seconds));
+    hide(one('[data-kept]'), !place.kept);
+    one('progress').value = 1 - position / first;
+    document.title = (position > 0 ? words.tab.replace('{n}', position.toLocaleString(lang)) : words.next) + ' · ' + root.dataset.title;
+    if (performance.now() - said < SAY_SECONDS * 1000) return;
+    said = performance.now();
+    write(one('[data-said]'), words.ahead + ': ' + position.toLocaleString(lang) + '. ' + words.eta + ': ' + inWords(place.eta_seconds));
   };
-  const later = (seconds) => { clearTimeout(timer); timer = setTimeout(look, seconds * 1000); };
-  const show_place = (place) => {
-    position = Math.min(position, place.position); // what is shown never rises
-    if (position > 0) show('[data-ahead]', position.toLocaleString(page.lang));
-    show('[data-eta]', inWords(place.eta_seconds));
-    document.title = words.tab.replace('{n}', position) + ' · ' + title;
-    const bar = one('progress');
-    if (bar) bar.value = 1 - position / first;
+  const turn = (found, rings) => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    if (stream) stream.close();
+    document.title = words.turn + ' · ' + root.dataset.title;
+    waiting.classList.add('called');
+    write(one('h1'), words.called);
+    write(one('[data-said]'), words.called);
+    if (found) tell({ turn: number, rung: audible() });
+    if (rings) {
+      bell(659, 784, 1047);
+      if (navigator.vibrate) navigator.vibrate([200, 100, 200]);
+    }
+    after(1.2, home); // the bell is heard to its end
   };
+  const positionBy = (line) => {
+    if (number <= line.serving) return 0;
+    return line.gaps.reduce((left, [behind, last]) => (
+      line.serving < last && last < number ? left - last + Math.max(behind, line.serving) : left
+    ), number - line.serving);
+  };
+
+  // One of the tabs, while it is near, is told by the server as things happen; it tells the others.
+  const follow = () => {
+    if (!leads || over || stream || position > FAR || words.state !== 'waiting') return;
+    if (performance.now() - streamed < STREAM_SECONDS * 1000) return;
+    streamed = performance.now();
+    stream = new EventSource(base + '/v1/line/events');
+    stream.addEventListener('place', (event) => {
+      const place = JSON.parse(event.data);
+      showPlace(place);
+      tell({ place, number });
+      hide(one('[data-offline]'), true);
+      later(jitter(STREAM_SECONDS));
+    });
+    stream.addEventListener('line', (event) => {
+      news(JSON.parse(event.data));
+      tell({ line: JSON.parse(event.data) });
+    });
+    stream.addEventListener('moved', () => { stopFollowing(); later(Math.random()); });
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) stopFollowing();
+      later(jitter(LEAST_SECONDS));
+    };
+  };
+  const stopFollowing = () => { if (stream) stream.close(); stream = null; streamed = performance.now(); };
+  let leads = false;
+  if ('EventSource' in window && navigator.locks) {
+    navigator.locks.request('ticketon' + base, () => { leads = true; follow(); return new Promise(() => {}); });
+  }
+
   async function look() {
+    if (looking || over) return;
+    looking = true;
     let again = 5;
     try {
-      const answer = await fetch(page.base + '/v1/line', { headers: { accept: 'application/json' }, cache: 'no-store' });
-      one('[data-offline]').hidden = answer.ok;
-      if (answer.ok) {
-        const place = await answer.json();
-        again = place.retry_after_seconds;
-        one('[data-kept]').hidden = !place.kept;
-        if (place.state === 'admitted') {
-          document.title = words.turn;
-          bell();
-          return void setTimeout(() => location.replace(page.base + '/'), 300);
+      const shared = await ask(base + '/v1/serving', 'application/json');
+      const line = shared.ok ? await shared.json() : null;
+      let near = true;
+      if (line) {
+        news(line);
+        const at = positionBy(line);
+        near = words.state !== 'waiting' || at <= FAR || line.epoch !== epoch
+          || performance.now() - owned > OWN_SECONDS * 1000;
+        if (!near) {
+          const eta = line.rate_per_minute ? Math.ceil(at * 60 / line.rate_per_minute) : null;
+          const place = { position: at, eta_seconds: eta };
+          showPlace(place);
+          tell({ place, number });
+          again = Number(words.again);
         }
-        if (place.state !== words.state) return location.replace(page.base + '/');
-        show_place(place);
-      } else if (answer.status === 401 || answer.status === 404) {
-        return location.replace(page.base + '/');
-      } else {
-        again = Number(answer.headers.get('retry-after')) || again;
       }
+      if (near) again = await lookAtOwn(line);
+      hide(one('[data-offline]'), true);
     } catch {
-      one('[data-offline]').hidden = false;
+      hide(one('[data-offline]'), false);
     }
-    later(again);
+    looking = false;
+    if (again === null) return;
+    follow();
+    later(stream ? jitter(STREAM_SECONDS) : again);
   }
+
+  // Gives the seconds until the next look; null where this page has come to its end.
+  async function lookAtOwn(line) {
+    const answer = await ask(base + '/v1/line', 'application/json');
+    if (answer.status === 401 || answer.status === 404) return home(), null;
+    if (!answer.ok) {
+      hide(one('[data-kept]'), false);
+      return Number(answer.headers.get('retry-after')) || 5;
+    }
+    const place = await answer.json();
+    if (place.state === 'admitted') return turn(true, true), null;
+    if (place.state !== words.state || place.number !== number) return home(), null;
+    owned = performance.now();
+    epoch = line && line.epoch;
+    words.again = Math.max(LEAST_SECONDS, place.retry_after_seconds);
+    showPlace(place);
+    tell({ place: { position: place.position, eta_seconds: place.eta_seconds, kept: place.kept }, number });
+    return place.retry_after_seconds;
+  }
+
+  listeners.push((message) => {
+    if (message.line) news(message.line);
+    if (message.turn === number) turn(false, !message.rung); // one of the tabs is heard, not all
+    if (message.place && message.number === number) {
+      showPlace(message.place);
+      later(jitter(Number(words.again)) + LEAST_SECONDS); // that tab asks for this one too
+    }
+  });
+  showPlace({ position, eta_seconds: words.seconds === '' ? null : Number(words.seconds), kept: !one('[data-kept]').hidden });
   later(Number(words.again));
   addEventListener('online', look);
+  addEventListener('offline', () => hide(one('[data-offline]'), false));
   document.addEventListener('visibilitychange', () => { if (!document.hidden) look(); }); // after sleep, at once
 })();
