@@ -104,6 +104,17 @@ class Autoscaling(ApiModel):
     )
 
 
+class ConfigMapRef(ApiModel):
+    name: ObjectName
+
+
+class Page(ApiModel):
+    config_map_ref: ConfigMapRef = Field(
+        description="A ConfigMap of the event's namespace with what the pages say and look like: <language>.toml, "
+        "theme.toml, logo.png. A change acts within a minute or so, without a restart."
+    )
+
+
 class QueueServers(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -344,6 +355,7 @@ class TicketEventSpec(ApiModel):
     closes_at: AwareDatetime | None = Field(None, description="When the sale ends; it stays open where not set.")
     paused: bool = Field(False, description="Nobody is let in; everybody keeps their place.")
     message: Annotated[str, Field(max_length=500)] = Field("", description="Shown to everybody in the line.")
+    page: Page | None = Field(None, description="The organiser's languages, words, colours and logo.")
     pre_queue: PreQueue | None = None
     admission: Admission = Field(default_factory=Admission)
     zones: Annotated[

@@ -28,6 +28,7 @@ async def visit(
 
         async def make(*, browser: dict[str, Any] | None = None, **values: Any) -> tuple[Sale, BrowserContext, Doorway]:
             sale = await stack.enter_async_context(open_sale(tmp_path, event, redis_server.url, database_url, **values))
+            sale.environ["TICKETON_PAGE_FOLDER"] = str(tmp_path / "page")
             await sale.start()
             await sale.until_the_line_is_here()
             context, doorway = await stack.enter_async_context(open_browser(**(browser or {})))

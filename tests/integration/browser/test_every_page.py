@@ -92,6 +92,35 @@ async def paid(sale: Sale, payment: Payment) -> None:
     assert await settlement.commit(sale.ledger.database, payment, move, **lost) is settlement.Committed.WON  # type: ignore[arg-type]
 
 
+async def test_an_organisers_own_page_is_for_everybody_too(visit: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "logo.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 40"><script>parent.document.title="!"</script>'
+        '<rect width="60" height="40" rx="8" fill="#0a5c36"/></svg>'
+    )
+    (folder / "theme.toml").write_text('round = 2\nfont = "serif"\n[light]\nbrand = "#0a5c36"\n')
+    (folder / "ar.toml").write_text(
+        'language = "العربية"\ndirection = "rtl"\n'
+        '[door]\ntitle = "<b>خذ مكانك</b>"\njoin = "<script>alert(1)</script>"\n'
+    )
+    _, context, _ = await visit(browser={"viewport": {"width": 800, "height": 600}, "locale": "ar-EG"})
+    page = context.pages[0]
+    walk = Walk(page, "themed", await context.new_cdp_session(page))
+    await walk.begin()
+    await walk.look("door")
+    assert await page.title() == "Gala"
+    assert await page.get_attribute("html", "dir") == "rtl"
+    assert await page.locator("h1").text_content() == "<b>خذ مكانك</b>"
+    button = page.get_by_role("button", name="<script>alert(1)</script>")
+    assert await button.evaluate("(it) => getComputedStyle(it).backgroundColor") == "rgb(10, 92, 54)"
+    assert (await page.locator(".event").bounding_box() or {})["height"] < 40  # the title stands on one line
+    assert await page.locator("header img").evaluate("(it) => it.complete && it.naturalWidth > 0")
+    logo = await page.locator("header img").get_attribute("src")
+    await page.goto(f"https://tickets.example.com{logo}")
+    assert await page.title() != "!"
+
+
 @pytest.mark.parametrize(("name", "browser"), [("desktop", DESKTOP), ("phone", PHONE)])
 async def test_every_page_is_for_everybody(
     name: str, browser: dict[str, Any], visit: Any, postgres_server: PostgresServer

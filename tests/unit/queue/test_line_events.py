@@ -24,6 +24,7 @@ from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.context import Context
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
+from ticketon_queue.pages.folder import PageFolder
 
 EVENT = EventRef("shows", "streams")
 SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
@@ -48,7 +49,12 @@ class Server:
         self.line = Line(self.live, cast("Any", None), cast("Any", None), Random(1))
         self.health = Health()
         self.context = Context(
-            live=self.live, line=self.line, ledger=cast("Any", None), feed=Feed(), health=self.health
+            pages=PageFolder(EVENT),
+            live=self.live,
+            line=self.line,
+            ledger=cast("Any", None),
+            feed=Feed(),
+            health=self.health,
         )
         self.events = LineEvents(self.context, lambda: b'{"shared":1}', Random(1))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ticketon_contract.problems import Problem
 from ticketon_ledger import SeatState, SeatView
-from ticketon_queue.pages import assets
+from ticketon_queue.pages.appearance import appearance
 from ticketon_queue.pages.seat_map import MOST_SEATS, rows_of, seats_named
 from ticketon_queue.pages.texts import LANGUAGES, catalogue, choose
 
@@ -141,8 +141,13 @@ def test_every_row_of_a_large_zone_is_on_some_part_and_none_is_too_long(rows: in
 
 
 def test_assets_are_named_by_their_contents_and_small() -> None:
+    assets = appearance({})[0].assets
     names = [assets.hashed_name(name) for name in ("page.css", "page.js", "icon.svg")]
     found = [assets.find(name) for name in names]
-    assert all(one is not None for one in found)
-    assert sum(len(one.compressed) for one in found if one is not None) < 10_000
-    assert assets.find("page.css") is None
+    assert all(for_ever for one in found if one for _, for_ever in [one])
+    assert sum(len(one[0].compressed) for one in found if one) < 10_000
+    for unknown in ("page", "page.exe", "other.0123.css", "", "..", "page.0123.js.css"):
+        assert assets.find(unknown) is None, unknown
+    newer = assets.find("page.0123456789ab.css")  # of a server that was replaced already
+    assert newer is not None
+    assert newer[1] is False

@@ -21,6 +21,7 @@ DEFAULT_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {
 
 EVENT_MOUNT = "/etc/ticketon/event"
 KEYS_MOUNT = "/etc/ticketon/keys"
+PAGE_MOUNT = "/etc/ticketon/page"
 TLS_MOUNT = "/etc/ticketon/tls"
 
 
@@ -147,6 +148,14 @@ def event_volume(config_map: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return (
         {"name": "event", "configMap": {"name": config_map}},
         {"name": "event", "mountPath": EVENT_MOUNT, "readOnly": True},
+    )
+
+
+def page_volume(config_map: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(volume, mount) of the organiser's files for the pages. Optional: without them a server has its own."""
+    return (
+        {"name": "page", "configMap": {"name": config_map, "optional": True}},
+        {"name": "page", "mountPath": PAGE_MOUNT, "readOnly": True},
     )
 
 

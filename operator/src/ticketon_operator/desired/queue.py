@@ -55,19 +55,24 @@ def _deployment(event: TicketEvent, inputs: Inputs) -> dict[str, Any]:
     ref = ref_of(event)
     event_volume, event_mount = pods.event_volume(ref.config)
     keys_volume, keys_mount = pods.keys_volume(event)
+    volumes, mounts = [event_volume, keys_volume], [event_mount, keys_mount]
+    if event.spec.page:
+        page_volume, page_mount = pods.page_volume(event.spec.page.config_map_ref.name)
+        volumes.append(page_volume)
+        mounts.append(page_mount)
     container = pods.container(
         inputs,
         name="queue-server",
         image=inputs.images.queue_server,
         env=[*pods.redis_environment(inputs), *pods.postgres_environment(inputs)],
-        mounts=[event_mount, keys_mount],
+        mounts=mounts,
         resources=event.spec.queue_servers.resources,
     )
     spec = pods.pod_spec(
         inputs,
         service_account=ref.queue,
         container={**container, **pods.server()},
-        volumes=[event_volume, keys_volume],
+        volumes=volumes,
     )
     spec["topologySpreadConstraints"] = pods.spread(event, COMPONENT)
     return {

@@ -13,6 +13,7 @@ from ticketon_queue import credentials
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
+from ticketon_queue.pages.folder import PageFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Context:
     ledger: Ledger
     feed: Feed
     health: Health
+    pages: PageFolder
 
     @property
     def event(self) -> str:

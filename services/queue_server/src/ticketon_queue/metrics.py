@@ -13,6 +13,7 @@ SERVING = Gauge("ticketon_line_serving", "The number that was called last", ["ev
 ISSUED = Gauge("ticketon_line_issued", "Numbers given out", ["event"])
 ACTIVE = Gauge("ticketon_line_active", "Sessions now: called or admitted", ["event"])
 STREAMS = Gauge("ticketon_line_streams", "Streams of server-sent events that are open", ["event"])
+PAGE_FAULTS = Gauge("ticketon_page_faults", "Things in the organiser's files for the page that are not used", ["event"])
 
 
 def show_line(event: EventRef, line: Snapshot) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -23,6 +24,7 @@ from ticketon_queue.holding import Holding
 from ticketon_queue.line import Line
 from ticketon_queue.line_store import LineStore
 from ticketon_queue.pages import forms
+from ticketon_queue.pages.folder import FOLDER, PageFolder
 from ticketon_queue.pages.views import Views
 from ticketon_queue.ticker import Ticker
 
@@ -60,7 +62,8 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
     async with await Ledger.connect(postgres_url, max_connections=LEDGER_CONNECTIONS) as ledger:
         ceilings = Ceilings(ledger, str(ref))
         line = Line(live, visitors, ceilings)
-        context = Context(live=live, line=line, ledger=ledger, feed=Feed(), health=health)
+        pages = PageFolder(ref, Path(environ.get("TICKETON_PAGE_FOLDER") or FOLDER))
+        context = Context(live=live, line=line, ledger=ledger, feed=Feed(), health=health, pages=pages)
         ticker = Ticker(
             live=live, line=line, feed=context.feed, store=ticking, ceilings=ceilings, ledger=ledger, health=health
         )

@@ -19,7 +19,6 @@ from ticketon_queue.api.models import MOST_SEATS, HoldRequest
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials, set_cookie
 from ticketon_queue.holding import Holding
-from ticketon_queue.pages import assets
 from ticketon_queue.pages.state import hold_cookie, visitor
 from ticketon_queue.pages.views import Views
 
@@ -72,6 +71,23 @@ class Forms:
             return self._back([*who.cookies, hold_cookie(self._context, None)])
         return self._back([*who.cookies, hold_cookie(self._context, None)])
 
+    async def asset(self, request: Request, name: str) -> Response:
+        """The style sheet, the script or a picture; kept for ever under its own name."""
+        found = self._context.pages.current.assets.find(name)
+        if found is None:
+            raise ProblemError(Problem.NOT_FOUND, "there is no such file")
+        asset, for_ever = found
+        headers = {
+            "Cache-Control": f"public, max-age={ASSET_SECONDS}, immutable" if for_ever else "no-store",
+            "X-Content-Type-Options": "nosniff",
+            # A picture that is opened as a page of its own is nothing but a picture.
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "Vary": "Accept-Encoding",
+        }
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(asset.compressed, 200, headers | {"Content-Encoding": "gzip"}, asset.media_type)
+        return Response(asset.body, 200, headers, asset.media_type)
+
     async def _hold(self, buyer: Credentials, form: dict[str, list[str]]) -> str:
         """Return the hold's id; raises ProblemError, with the ledger's refusals among them."""
         seats, zone, quantity = form.get("seats"), form.get("zone", [""])[0], form.get("quantity", [""])[0]
@@ -117,22 +133,7 @@ def add(app: FastAPI, views: Views, forms: Forms) -> None:
         return views.problem(request, of_http_exception(error), error.headers)
 
     app.add_exception_handler(HTTPException, no_page)
-    app.add_api_route("/assets/{name}", asset, methods=["GET"], include_in_schema=False)
-
-
-async def asset(request: Request, name: str) -> Response:
-    """The style sheet or the script, kept for ever under its hashed name."""
-    found = assets.find(name)
-    if found is None:
-        raise ProblemError(Problem.NOT_FOUND, "there is no such file")
-    headers = {
-        "Cache-Control": f"public, max-age={ASSET_SECONDS}, immutable",
-        "X-Content-Type-Options": "nosniff",
-        "Vary": "Accept-Encoding",
-    }
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(found.compressed, 200, headers | {"Content-Encoding": "gzip"}, found.media_type)
-    return Response(found.body, 200, headers, found.media_type)
+    app.add_api_route("/assets/{name}", forms.asset, methods=["GET"], include_in_schema=False)
 
 
 async def _form(request: Request) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from ticketon_contract.config import EventConfig
 from ticketon_http.origins import origin_of
-from ticketon_queue.pages import assets
-from ticketon_queue.pages.texts import LANGUAGES, Catalogue, catalogue, clock
+from ticketon_queue.pages.appearance import Appearance
+from ticketon_queue.pages.texts import Catalogue, clock
 
 #: Smaller pages fit one packet anyway.
 COMPRESS_FROM_BYTES = 1400
@@ -56,6 +56,7 @@ def page(
     template: str,
     values: Mapping[str, Any],
     *,
+    look: Appearance,
     cookies: list[str],
     secret: bool = False,
     status: int = 200,
@@ -68,10 +69,15 @@ def page(
         t=texts.text,
         texts=texts,
         base=base,
-        css=f"{base}/assets/{assets.hashed_name('page.css')}",
-        js=f"{base}/assets/{assets.hashed_name('page.js')}",
-        icon=f"{base}/assets/{assets.hashed_name('icon.svg')}",
-        others=[(other, catalogue(other).text("language")) for other in LANGUAGES if other != texts.language],
+        css=f"{base}/assets/{look.assets.hashed_name('page.css')}",
+        js=f"{base}/assets/{look.assets.hashed_name('page.js')}",
+        icon=f"{base}/assets/{look.assets.hashed_name('icon.svg')}",
+        logo=f"{base}/assets/{look.assets.hashed_name(look.logo)}" if look.logo else None,
+        others=[
+            (code, other.text("language"), other.text("direction"))
+            for code, other in look.catalogues.items()
+            if code != texts.language
+        ],
         query=query,
         clock=clock,
         view=template.removesuffix(".html"),

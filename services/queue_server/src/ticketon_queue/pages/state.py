@@ -10,7 +10,8 @@ from ticketon_contract.problems import ProblemError
 from ticketon_contract.tokens import Identity
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials, UnknownKeyProblemError, cookie_value, new_user, set_cookie
-from ticketon_queue.pages.texts import Catalogue, catalogue, choose
+from ticketon_queue.pages.appearance import Appearance
+from ticketon_queue.pages.texts import Catalogue, choose
 
 #: Kept beside the cookie of the tokens, so that a refreshed page finds its hold again; it is worth nothing by itself.
 HOLD_SUFFIX = "-hold"
@@ -28,6 +29,7 @@ class Visitor:
     """``cookies`` are set with the answer."""
 
     buyer: Credentials
+    look: Appearance
     texts: Catalogue
     hold_id: str | None
     new: bool = False  # nobody has seen this identity before
@@ -39,7 +41,9 @@ def visitor(context: Context, request: Request) -> Visitor:
     name = context.live.config.ref.cookie
     header = request.headers.get("cookie", "")
     asked = request.query_params.get("lang")
-    language = choose(asked or cookie_value(header, name + LANGUAGE_SUFFIX), request.headers.get("accept-language", ""))
+    look = context.pages.current
+    wanted = asked or cookie_value(header, name + LANGUAGE_SUFFIX)
+    language = choose(wanted, request.headers.get("accept-language", ""), look.catalogues)
     cookies = [set_cookie(name + LANGUAGE_SUFFIX, language)] if asked else []
     replaceable = True
     try:
@@ -56,7 +60,8 @@ def visitor(context: Context, request: Request) -> Visitor:
         buyer = Credentials(user, tokens=((Identity(user=user), bundle),), from_cookie=True)
         if replaceable:
             cookies.append(set_cookie(name, bundle))
-    return Visitor(buyer, catalogue(language), an_id(cookie_value(header, name + HOLD_SUFFIX)), new, cookies)
+    hold_id = an_id(cookie_value(header, name + HOLD_SUFFIX))
+    return Visitor(buyer, look, look.catalogues[language], hold_id, new, cookies)
 
 
 def hold_cookie(context: Context, hold_id: str | None) -> str:

@@ -1,7 +1,7 @@
 """Catalogues of the page's texts, the choice of a language, money and times in words. Pure but for its files."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -64,25 +64,26 @@ class Catalogue:
 def catalogue(language: str) -> Catalogue:
     """Return one of LANGUAGES."""
     source = files("ticketon_queue").joinpath("pages", "catalogues", f"{language}.toml").read_text()
-    return Catalogue(language, _flat(tomllib.loads(source)))
+    return Catalogue(language, flat(tomllib.loads(source)))
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    entries: dict[str, str] = {}
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"waiting": {"title": "…"}}`` as ``{"waiting.title": "…"}``."""
+    entries: dict[str, Any] = {}
     for key, value in table.items():
-        entries |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": str(value)}
+        entries |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return entries
 
 
-def choose(asked: str | None, accept_language: str) -> str:
+def choose(asked: str | None, accept_language: str, languages: Collection[str] = LANGUAGES) -> str:
     """Take ``?lang=``, else the best of Accept-Language (RFC 9110, section 12.5.4) that we have."""
-    if asked in LANGUAGES:
+    if asked in languages:
         return str(asked)
     weighted: list[tuple[float, int, str]] = []
     for index, part in enumerate(accept_language[:200].split(",")):
         tag, _, parameter = part.strip().partition(";")
         language = tag.split("-")[0].strip().lower()
-        if language in LANGUAGES:
+        if language in languages:
             weighted.append((-_weight(parameter), index, language))
     return min(weighted)[2] if weighted else LANGUAGES[0]
 

@@ -233,7 +233,15 @@ class Views:
             "flash": None,
         }
         return page(
-            request, config, who.texts, template, common | values, cookies=who.cookies, secret=secret, status=status
+            request,
+            config,
+            who.texts,
+            template,
+            common | values,
+            look=who.look,
+            cookies=who.cookies,
+            secret=secret,
+            status=status,
         )
 
     def _problem(self, request: Request, who: Visitor) -> str | None:
