@@ -187,7 +187,7 @@
       tone.stop(at + 0.6);
     });
   };
-  if (Audio) {
+  if (Audio && button) {
     sound = new Audio(); // browsers let it sound once the page was touched: the button says whether it will
     sound.onstatechange = showSound;
     button.hidden = false;
@@ -203,7 +203,7 @@
 
   // --- The line ----------------------------------------------------------------------------------------------------------
   const words = waiting.dataset;
-  const number = Number(words.number);
+  const number = Number(words.number || 0); // 0 and no position: places are not given yet
   const remembered = (kept.get(localStorage, 'place') || '').split(':').map(Number);
   let position = remembered[0] === number ? Math.min(remembered[1], Number(words.position)) : Number(words.position);
   const first = remembered[0] === number ? remembered[2] : Math.max(position, 1);
@@ -225,12 +225,13 @@
   };
   const later = (seconds) => { clearTimeout(timer); if (!over) timer = after(seconds, look); };
   const showPlace = (place) => {
+    hide(one('[data-kept]'), !place.kept);
+    if (place.position === null || !words.number) return;
     position = Math.min(position, place.position); // what was shown never rises
     kept.set(localStorage, 'place', [number, position, first].join(':'));
     write(one('[data-shown]'), position > 0 ? position.toLocaleString(lang) : words.next);
     if (position === 0) one('[data-shown]').classList.add('words');
     write(one('[data-wait]'), inWords(place.eta_seconds));
-    hide(one('[data-kept]'), !place.kept);
     one('progress').value = 1 - position / first;
     document.title = (position > 0 ? words.tab.replace('{n}', position.toLocaleString(lang)) : words.next) + ' · ' + root.dataset.title;
     if (performance.now() - said < SAY_SECONDS * 1000) return;
@@ -331,7 +332,7 @@
     }
     const place = await answer.json();
     if (place.state === 'admitted') return turn(true, true), null;
-    if (place.state !== words.state || place.number !== number) return home(), null;
+    if (place.state !== words.state || (place.number || 0) !== number) return home(), null;
     owned = performance.now();
     epoch = line && line.epoch;
     words.again = Math.max(LEAST_SECONDS, place.retry_after_seconds);
@@ -348,7 +349,7 @@
       later(jitter(Number(words.again)) + LEAST_SECONDS); // that tab asks for this one too
     }
   });
-  showPlace({ position, eta_seconds: words.seconds === '' ? null : Number(words.seconds), kept: !one('[data-kept]').hidden });
+  showPlace({ position, eta_seconds: words.seconds ? Number(words.seconds) : null, kept: !one('[data-kept]').hidden });
   later(Number(words.again));
   addEventListener('online', look);
   addEventListener('offline', () => hide(one('[data-offline]'), false));
