@@ -28,8 +28,10 @@ class Recipe:
 
 
 SHARED = ("services/contract", "services/http", "services/ledger")
-# Of ticketon-dev in a pod: the simulator and the crowd. Not the terminal, pictures, or making of clusters.
-WORKSTATION_ONLY = frozenset({"cryptography", "matplotlib", "psutil", "pyyaml", "rich", "watchfiles"})
+# Of ticketon-dev in a pod: the simulator and the crowd. Not the terminal, pictures, browsers, or making of clusters.
+WORKSTATION_ONLY = frozenset(
+    {"axe-playwright-python", "cryptography", "matplotlib", "playwright", "psutil", "pyyaml", "rich", "watchfiles"}
+)
 
 RECIPES = {
     recipe.name: recipe
