@@ -42,7 +42,12 @@ HERE = Path(__file__).parent
 OTHER_RUN_SECONDS = 900
 TEST_SECONDS = 300
 #: Modules of one lane; the others are the other lane.
-LANE_OF_CROWDS = {"test_a_sale_completes", "test_operator_scales_queue_servers", "test_faults_in_mid_sale"}
+LANE_OF_BUYERS = {
+    "test_a_sale_completes",
+    "test_http_refusals",
+    "test_operator_scales_queue_servers",
+    "test_faults_in_mid_sale",
+}
 #: Sales that exist now; all of them are shown when a test fails.
 SALES = pytest.StashKey[list[Sale]]()
 INSTALLED = pytest.StashKey[Installation]()
@@ -67,7 +72,7 @@ class Lanes(LoadScopeScheduling):  # type: ignore[misc]
         file = Path(nodeid.split("::", 1)[0])
         if file.parent.name != HERE.name:
             return str(file)
-        return "crowds" if file.stem in LANE_OF_CROWDS else "operator"
+        return "buyers" if file.stem in LANE_OF_BUYERS else "operator"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,15 +96,13 @@ def _turn(item: pytest.Item) -> tuple[bool, bool, bool]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
-    """Wait for the other lane where a test must be alone; let it go on where this lane is at its end."""
-    company = item.config.stash[COMPANY]
-    company.keep(alone=item.get_closest_marker("alone") is not None)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """Let the other lane go on where this one is at its end."""
     try:
         return (yield)
     finally:
         if nextitem is None or HERE not in nextitem.path.parents:
-            company.release()
+            item.config.stash[COMPANY].release()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,6 +139,13 @@ def installation(pytestconfig: pytest.Config) -> Iterator[Installation]:
     yield installed
     if run.leave():
         let_go(installed.cluster)
+
+
+@pytest.fixture(autouse=True)
+def company(request: pytest.FixtureRequest, installation: Installation) -> None:
+    """Wait for the other lane where a test must be alone; behind the run's own lock, which keeps other runs out."""
+    del installation
+    request.config.stash[COMPANY].keep(alone=request.node.get_closest_marker("alone") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ MID_SALE = 10
 SLOWLY, QUICKLY = {"perMinute": 120}, {"perMinute": 1200}
 #: Outlasts a store that is away on a slow machine: who is in goes on where they were.
 SESSION_SECONDS = 60
-BUYERS = 45
+#: They want more seats than there are.
+BUYERS = 36
 #: Clients back off for a few seconds before they look for a store again.
 RECOVERED_SECONDS = 30.0
 #: Operator's Lease: the acting one is gone without giving it back.

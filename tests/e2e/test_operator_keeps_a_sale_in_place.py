@@ -15,9 +15,14 @@ from support.ticket_door import TicketDoor, Visitor, problem
 from .conftest import OpenSale
 
 READY_SECONDS = 30.0
-BACK_SECONDS = 10.0
-#: The operator writes the live configuration at once, and servers look at it every second.
-LIVE_SECONDS = 5.0
+BACK_SECONDS = 15.0
+#: The operator writes the live configuration at once, and servers look at it every second; the rest is for a machine
+#: that is busy.
+LIVE_SECONDS = 15.0
+#: A line that stands for so long does stand: at the usual rate it would be gone.
+STANDS_SECONDS = 4.0
+#: So many answers in a row come from all queue servers.
+ALL_SERVERS_LOOKS = 8
 
 QUEUE, PAYMENTS = "queue-server", "payment-server"
 
@@ -173,18 +178,19 @@ def shared_view(sale: Sale, door: TicketDoor) -> dict[str, Any]:
 def test_pause_and_message_act_within_seconds_and_restart_nothing(stage: Sale, door: TicketDoor) -> None:
     pods = {pod["metadata"]["uid"] for component in (QUEUE, PAYMENTS) for pod in stage.pods(component)}
     stage.edit({"paused": True, "message": "back at nine"})
-    eventually(
-        lambda: (view := shared_view(stage, door))["paused"] and view["message"] == "back at nine",
-        LIVE_SECONDS,
-        every_seconds=LOOK_SECONDS,
-    )
+
+    def told() -> bool:
+        views = [shared_view(stage, door) for _ in range(ALL_SERVERS_LOOKS)]
+        return all(view["paused"] and view["message"] == "back at nine" for view in views)
+
+    eventually(told, LIVE_SECONDS, every_seconds=LOOK_SECONDS)
     eventually(lambda: stage.status()["phase"] == "Paused", LIVE_SECONDS, every_seconds=LOOK_SECONDS)
     newcomer = Visitor(door, stage.base_url).identify().join()
     try:
         assert all(newcomer.look()["state"] == "waiting" for _ in range(20))
     finally:
         stage.edit({"paused": False, "message": ""})
-    newcomer.wait_for_turn(within_seconds=2 * LIVE_SECONDS)
+    newcomer.wait_for_turn(within_seconds=READY_SECONDS)
     assert {pod["metadata"]["uid"] for component in (QUEUE, PAYMENTS) for pod in stage.pods(component)} == pods
 
 
@@ -193,16 +199,19 @@ def test_the_rate_of_admission_acts_within_seconds(stage: Sale, door: TicketDoor
     stage.edit({"admission": {"perMinute": 1}})
     visitors = [Visitor(door, stage.base_url).identify().join() for _ in range(10)]
     try:
-        until = time.monotonic() + LIVE_SECONDS
+        deadline = time.monotonic() + LIVE_SECONDS
+        until = time.monotonic() + STANDS_SECONDS
         while time.monotonic() < until:
             waiting = [visitor for visitor in visitors if visitor.look()["state"] == "waiting"]
             if not waiting:  # they came before the servers had read it
+                assert time.monotonic() < deadline, f"one a minute is let in, and {len(visitors)} were"
                 visitors.append(Visitor(door, stage.base_url).identify().join())
+                until = time.monotonic() + STANDS_SECONDS
         assert waiting, "one a minute is let in, and ten came"
     finally:
         stage.edit({"admission": {"perMinute": usual}})
     for visitor in waiting:
-        visitor.wait_for_turn(within_seconds=2 * LIVE_SECONDS)
+        visitor.wait_for_turn(within_seconds=READY_SECONDS)
 
 
 def test_an_inventory_that_touches_sold_seats_is_refused_and_the_sale_goes_on(stage: Sale, door: TicketDoor) -> None:

@@ -10,7 +10,7 @@ from .conftest import OpenSale
 
 WAITERS_PER_SERVER = 20
 CROWD = 55  # three servers' worth
-ASKED_SECONDS = 5.0
+ASKED_SECONDS = 10.0
 BACK_SECONDS = 10.0
 #: The window of 5 s, the figures' age, and the operator's own second.
 FALLEN_SECONDS = 20.0

@@ -16,6 +16,9 @@ from ticketon_dev.demo.audit import audit
 
 #: Holds that nobody pays lapse, and a store may be away for a while: whoever wants seats stays until all are sold.
 WAITS_FOR_RETURNS_SECONDS = 90.0
+ARRIVAL_SECONDS = 8.0
+#: All seats are sold within seconds here, and the test waits for those who hope.
+RETURNS_PAUSE_SECONDS = (1.0, 2.0)
 #: Longer than the grace: whoever sleeps so long loses their turn, and may come back once.
 ABSENCE_SECONDS = 7.0
 
@@ -81,7 +84,6 @@ def crowd(
     buyers: int = 60,
     seed: int = 1,
     mix: Mix = DETERMINED,
-    arrival_seconds: float = 8.0,
     log_folder: Path | None = None,
 ) -> CrowdAtWork:
     """A crowd for a sale; it has set out when the context is entered."""
@@ -92,11 +94,12 @@ def crowd(
             seed=seed,
             mix=mix,
             ca_file=sale.lab.at.authority,
-            arrival_seconds=arrival_seconds,
+            arrival_seconds=ARRIVAL_SECONDS,
             deadline_seconds=150.0,
             patience_seconds=60.0,
             absence_seconds=ABSENCE_SECONDS,
             waits_for_returns_seconds=WAITS_FOR_RETURNS_SECONDS,
+            returns_pause_seconds=RETURNS_PAUSE_SECONDS,
             log_file=log_folder / f"{sale.namespace}.jsonl" if log_folder else None,
         )
     )

@@ -84,6 +84,7 @@ class CrowdPlan:
     patience_seconds: float = 90.0  # how long one question is repeated while nobody answers it
     absence_seconds: float = 15.0  # how long latecomers stay away once they are near the front
     waits_for_returns_seconds: float = 40.0  # how long persistent buyers hope for seats that others let go
+    returns_pause_seconds: tuple[float, float] = (2.5, 5.0)  # before they ask again: somebody may let theirs go
     log_file: Path | None = None  # JSON lines, one a record
 
 

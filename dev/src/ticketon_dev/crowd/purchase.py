@@ -11,8 +11,6 @@ from ticketon_dev.crowd.hall import HallZone, pick_seats
 from ticketon_dev.crowd.plan import Choice
 from ticketon_dev.crowd.records import Kind, Outcome
 
-#: Pause before asking again for seats when all are taken: somebody may let theirs go.
-RETURNS_PAUSE_SECONDS = (2.5, 5.0)
 #: Times a buyer takes seats again after losing a hold, before they have had enough.
 HOLDS_AT_MOST = 3
 #: A map is out of date as soon as it is read at an on-sale; after so many clashes the house may pick.
@@ -80,7 +78,7 @@ async def _take_seats(buyer: Buyer) -> Held:
         if not buyer.does.persistent or buyer.crowd.door.now() > asked_until or await buyer.is_sold_out():
             await buyer.leave()
             raise GoHomeError(Outcome.SOLD_OUT)
-        await asyncio.sleep(buyer.draw.uniform(*RETURNS_PAUSE_SECONDS))
+        await asyncio.sleep(buyer.draw.uniform(*buyer.crowd.plan.returns_pause_seconds))
 
 
 async def _free_places(buyer: Buyer) -> dict[str, int]:
@@ -110,7 +108,7 @@ async def _check_turn(buyer: Buyer, refusal: Answer) -> None:
     if refusal.problem in {"sold-out", "seats-taken"}:
         return
     if refusal.problem == "buyer-limit":  # a reply was lost and our own hold stands in the way until it ends
-        await asyncio.sleep(buyer.draw.uniform(*RETURNS_PAUSE_SECONDS))
+        await asyncio.sleep(buyer.draw.uniform(*buyer.crowd.plan.returns_pause_seconds))
         return
     if refusal.status in {401, 403, 410}:  # the session is over
         raise GoHomeError(Outcome.SOLD_OUT if buyer.does.persistent else Outcome.TURN_PASSED)
