@@ -17,6 +17,8 @@ import httpx
 
 HERE = "127.0.0.1"
 REPLY_SECONDS = 15.0
+#: On a busy machine a line may be away for a moment, and says so.
+PATIENCE_SECONDS = 15.0
 PROBLEM = "application/problem+json"
 
 
@@ -98,7 +100,10 @@ class Visitor:
         return self
 
     def join(self) -> Self:
-        answer = self.ask("POST", "/v1/line")
+        """Take a place; told to come back, this buyer does, as the page would."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (answer := self.ask("POST", "/v1/line")).status_code == 503 and time.monotonic() < deadline:
+            time.sleep(min(float(answer.headers.get("Retry-After", 1.0)), 1.0))
         assert answer.status_code in {200, 201}, answer.text
         place = answer.json()
         self.token, self.number = place["token"], place["number"]
