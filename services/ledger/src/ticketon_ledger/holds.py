@@ -1,8 +1,6 @@
-"""Holds: leases on seats, each made by one conditional statement, all seats or none.
+"""Holds: leases on seats, all or none, made by one conditional statement (``claims``); looked at, given back.
 
-The statement locks the seats (by id), ends the holds that ran out and stand in the way (by id), and counts buyers (by
-name): always in this order. What it may see is fixed when it starts, so decisions are taken on locked rows only, and
-on what its own parts return.
+Every statement locks seats (by id), holds (by id) and buyers (by name), always in this order.
 """
 
 import asyncio
@@ -15,6 +13,7 @@ from typing import Any
 
 from ticketon_ledger import seats as seat_statements
 from ticketon_ledger.choices import VIEW_SECONDS, Choices
+from ticketon_ledger.claims import HOLD_COLUMNS, Claim, Claims
 from ticketon_ledger.database import Row, Statements
 from ticketon_ledger.errors import BuyerLimit, HoldLost, NotYours, SeatsTaken, SoldOut, UnknownSeats
 from ticketon_ledger.records import Hold, HoldState
@@ -27,85 +26,8 @@ _CHOICES = 8
 #: After a collision the next choice is drawn from the best rows, so many, for servers not to collide again.
 _SPREAD = 8
 
-_COLUMNS = "id, event, buyer, number, seats, amount, currency, state, expires_at, generation"
-
-_WANTED_SEATS = f"""
-    SELECT id, price, hold_id, state = 'free' OR {LAPSED} AS available, {LAPSED} AS lapsed
-    FROM seat WHERE event = $1 AND id = ANY($8) ORDER BY id FOR UPDATE
-"""  # noqa: S608 - built from constants
-_WANTED_UNITS = """
-    SELECT id, price, hold_id, TRUE AS available, FALSE AS lapsed
-    FROM seat WHERE event = $1 AND zone = $8 AND state = 'free' LIMIT $7 FOR UPDATE SKIP LOCKED
-"""
-_WANTED_UNITS_LAPSED = f"""
-    SELECT id, price, hold_id, TRUE AS available, {LAPSED} AS lapsed
-    FROM seat WHERE event = $1 AND zone = $8 AND (state = 'free' OR {LAPSED}) LIMIT $7 FOR UPDATE SKIP LOCKED
-"""  # noqa: S608 - built from constants
-
-# $1 event, $2 buyer, $3 number in the line, $4 new hold id, $5 seconds, $6 limit of the buyer, $7 how many, $8 which
-_CLAIM = """
-WITH wanted AS MATERIALIZED ({wanted}),
-verdict AS MATERIALIZED (
-    SELECT count(*) FILTER (WHERE available) = $7 AS enough, coalesce(sum(price), 0)::bigint AS amount,
-           array_agg(id ORDER BY id) AS seats
-    FROM wanted
-),
-ending AS MATERIALIZED (
-    SELECT id FROM seat_hold
-    WHERE (SELECT enough FROM verdict) AND event = $1 AND state = 'held' AND expires_at <= now()
-      AND (buyer = $2 OR id IN (SELECT hold_id FROM wanted WHERE lapsed))
-    ORDER BY id FOR UPDATE
-),
-ended AS (
-    UPDATE seat_hold SET state = 'expired', ended_at = now() FROM ending
-    WHERE seat_hold.id = ending.id RETURNING seat_hold.buyer, cardinality(seat_hold.seats) AS units
-),
-change AS MATERIALIZED (
-    SELECT buyer, sum(units)::int AS returned
-    FROM (SELECT buyer, units FROM ended UNION ALL SELECT $2, 0 FROM verdict WHERE enough) AS parts
-    GROUP BY buyer ORDER BY buyer
-),
-counted AS (
-    INSERT INTO buyer AS b (event, buyer, taken, last_hold)
-    SELECT $1, buyer, CASE WHEN buyer = $2 AND $7 <= $6 THEN $7 ELSE 0 END,
-           CASE WHEN buyer = $2 AND $7 <= $6 THEN $4 END
-    FROM change ORDER BY buyer
-    ON CONFLICT (event, buyer) DO UPDATE SET
-        taken = b.taken - (SELECT returned FROM change WHERE change.buyer = b.buyer)
-              + CASE WHEN b.buyer = $2
-                     AND b.taken - (SELECT returned FROM change WHERE change.buyer = b.buyer) + $7 <= $6
-                     THEN $7 ELSE 0 END,
-        last_hold = CASE WHEN b.buyer = $2
-                     AND b.taken - (SELECT returned FROM change WHERE change.buyer = b.buyer) + $7 <= $6
-                     THEN $4 ELSE b.last_hold END
-    RETURNING b.buyer, b.last_hold
-),
-granted AS MATERIALIZED (
-    SELECT 1 FROM counted WHERE buyer = $2 AND last_hold = $4
-),
-made AS (
-    INSERT INTO seat_hold (id, event, buyer, number, seats, amount, currency, state, generation, buyer_limit,
-                           created_at, expires_at)
-    SELECT $4, $1, $2, $3, verdict.seats, verdict.amount, inventory.currency, 'held', 1, $6, now(),
-           now() + make_interval(secs => $5)
-    FROM verdict, granted, inventory WHERE inventory.event = $1
-    RETURNING {columns}
-),
-claimed AS (
-    UPDATE seat SET state = 'held', hold_id = $4, generation = 1, expires_at = made.expires_at,
-                    revision = seat.revision + 2
-    FROM wanted, made WHERE seat.event = $1 AND seat.id = wanted.id
-)
-SELECT verdict.enough, (SELECT array_agg(id) FROM wanted) AS found,
-       (SELECT array_agg(id) FROM wanted WHERE NOT available) AS taken, made.*
-FROM verdict LEFT JOIN made ON TRUE
-"""
-_CLAIM_SEATS, _CLAIM_UNITS, _CLAIM_UNITS_LAPSED = (
-    _CLAIM.format(wanted=wanted, columns=_COLUMNS) for wanted in (_WANTED_SEATS, _WANTED_UNITS, _WANTED_UNITS_LAPSED)
-)
-
 _READ = f"""
-SELECT {_COLUMNS.replace(" state,", f" CASE WHEN {LAPSED} THEN 'expired' ELSE state END AS state,")}
+SELECT {HOLD_COLUMNS.replace(" state,", f" CASE WHEN {LAPSED} THEN 'expired' ELSE state END AS state,")}
 FROM seat_hold WHERE event = $1 AND id = $2
 """  # noqa: S608 - built from constants
 
@@ -119,7 +41,7 @@ ending AS MATERIALIZED (
 ),
 ended AS (
     UPDATE seat_hold SET state = $3, ended_at = now() FROM ending WHERE seat_hold.id = ending.id
-    RETURNING {", ".join(f"seat_hold.{column}" for column in _COLUMNS.split(", "))}
+    RETURNING {", ".join(f"seat_hold.{column}" for column in HOLD_COLUMNS.split(", "))}
 ),
 freed AS (
     UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = revision + 2
@@ -134,14 +56,18 @@ SELECT * FROM ended
 """  # noqa: S608 - built from constants
 
 
+def _new_id() -> str:
+    return secrets.token_urlsafe(16)
+
+
 def as_hold(row: Row) -> Hold:
     """Read the columns of a hold out of a row that may have more."""
-    values: dict[str, Any] = {name: row[name] for name in _COLUMNS.split(", ")}
+    values: dict[str, Any] = {name: row[name] for name in HOLD_COLUMNS.split(", ")}
     return Hold(**values | {"state": HoldState(row["state"])})
 
 
 async def hold_seats(
-    database: Statements,
+    claims: Claims,
     event: str,
     *,
     buyer: str,
@@ -151,26 +77,26 @@ async def hold_seats(
     max_per_buyer: int,
 ) -> Hold:
     """Hold these seats, all or none. Raises SeatsTaken, UnknownSeats, BuyerLimit."""
-    wanted = sorted(set(seats))
+    wanted = tuple(sorted(set(seats)))
     if len(wanted) > max_per_buyer:
         raise BuyerLimit(max_per_buyer)
     if not wanted:
         raise UnknownSeats([])
-    common = (event, buyer, number, secrets.token_urlsafe(16), float(hold_seconds), max_per_buyer, len(wanted))
-    row = await database.fetchrow(_CLAIM_SEATS, *common, wanted)
-    assert row is not None  # noqa: S101 - the statement returns one row, always
+    claim = Claim(_new_id(), buyer, number, float(hold_seconds), max_per_buyer, len(wanted), wanted)
+    row = await claims.seats(event, claim)
     if row["id"] is not None:
         return as_hold(row)
     unknown = sorted(set(wanted) - set(row["found"] or ()))
     if unknown:
         raise UnknownSeats(unknown)
     if not row["enough"]:
-        raise SeatsTaken(sorted(row["taken"]))
+        raise SeatsTaken(row["taken"])
     raise BuyerLimit(max_per_buyer)
 
 
 async def hold_quantity(
     database: Statements,
+    claims: Claims,
     choices: Choices,
     event: str,
     *,
@@ -192,7 +118,7 @@ async def hold_quantity(
         "max_per_buyer": max_per_buyer,
     }
     if view.capacity:
-        return await _hold_units(database, event, zone=zone, quantity=quantity, **common)
+        return await _hold_units(database, claims, event, zone=zone, quantity=quantity, **common)
     asked = time.monotonic()
     since = asked - VIEW_SECONDS
     for choice in range(_CHOICES):
@@ -206,7 +132,7 @@ async def hold_quantity(
             raise SoldOut(zone, len(free))
         free.remove(chosen)  # nobody else in this process tries for them
         try:
-            return await hold_seats(database, event, seats=chosen, **common)
+            return await hold_seats(claims, event, seats=chosen, **common)
         except SeatsTaken as taken:
             log.debug("chosen seats were taken", extra={"seats": taken.seats})
         except UnknownSeats:  # withdrawn by the organiser
@@ -216,6 +142,7 @@ async def hold_quantity(
 
 async def _hold_units(
     database: Statements,
+    claims: Claims,
     event: str,
     *,
     buyer: str,
@@ -226,13 +153,9 @@ async def _hold_units(
     max_per_buyer: int,
 ) -> Hold:
     for attempt in range(_CHOICES):
-        # Free units first: they have an index of their own. Those of holds that ran out, only when it is empty.
-        statement = _CLAIM_UNITS if attempt == 0 else _CLAIM_UNITS_LAPSED
-        hold_id = secrets.token_urlsafe(16)
-        row = await database.fetchrow(
-            statement, event, buyer, number, hold_id, float(hold_seconds), max_per_buyer, quantity, zone
-        )
-        assert row is not None  # noqa: S101 - the statement returns one row, always
+        claim = Claim(_new_id(), buyer, number, float(hold_seconds), max_per_buyer, quantity)
+        # Those of holds that ran out, only when the free ones do not suffice.
+        row = await claims.units(event, zone, claim, lapsed=attempt > 0)
         if row["id"] is not None:
             return as_hold(row)
         if row["enough"]:

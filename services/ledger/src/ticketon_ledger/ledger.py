@@ -7,6 +7,7 @@ from typing import Self
 from ticketon_contract.config import EventConfig, Zone
 from ticketon_ledger import holds, inventory, line, orders, seats
 from ticketon_ledger.choices import Choices
+from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import Ceilings, Hold, Order, SeatMap, Ticket, ZoneCounts
 
@@ -20,6 +21,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._choices = Choices()
+        self._claims = Claims(database)
 
     @classmethod
     async def connect(cls, dsn: str, *, max_connections: int = 8) -> Self:
@@ -66,7 +68,7 @@ class Ledger:
     ) -> Hold:
         """Hold named seats, all or none; raises SeatsTaken, UnknownSeats, BuyerLimit."""
         return await holds.hold_seats(
-            self.database,
+            self._claims,
             event,
             buyer=buyer,
             number=number,
@@ -81,6 +83,7 @@ class Ledger:
         """Hold the best seats of a zone; raises SoldOut, UnknownZone, BuyerLimit."""
         return await holds.hold_quantity(
             self.database,
+            self._claims,
             self._choices,
             event,
             buyer=buyer,
