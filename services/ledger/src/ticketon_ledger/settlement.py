@@ -1,17 +1,17 @@
 """What changes a payment, and with it seats, holds, orders and tickets: each a single statement, hence one transaction.
 
+The two that every sale needs, the one transaction and the capture, are in ``committing``, for many payments at once.
+
 Every statement is conditional on the state in which its caller saw the payment, under lock: who comes second changes
 nothing and is told so. Seats are fenced by the payment's generation: an old attempt cannot touch those of a new one.
 """
 
-import secrets
-from dataclasses import dataclass
-from enum import StrEnum
-
+from ticketon_ledger.committing import Capture, Commit, Committed, captured_all, commit_all
 from ticketon_ledger.database import Statements
-from ticketon_ledger.records import OrderState, Payment, PaymentState, Pending
+from ticketon_ledger.moves import SETTLED, Move, told
+from ticketon_ledger.records import Payment, PaymentState, Pending
 
-_SETTLED = "('paid', 'declined', 'expired', 'voided', 'refunded')"
+__all__ = ["Committed", "Move", "captured", "commit", "give_back", "give_up", "note", "void_order"]
 
 # The caller's payment, if it still is where the caller saw it: $1 event, $2 payment, $3 state, $4 pending.
 _MINE = """
@@ -36,81 +36,12 @@ _MOVE = f"""
         provider_id = coalesce($9, payment.provider_id),
         refunded = CASE WHEN $5 = 'refunded' THEN payment.captured ELSE payment.refunded END,
         due_at = CASE WHEN $6 <> 'nothing' THEN now() + make_interval(secs => $10) END,
-        settled_at = CASE WHEN $5 IN {_SETTLED} THEN coalesce(payment.settled_at, now()) ELSE payment.settled_at END,
-        method_token = CASE WHEN $5 IN {_SETTLED} THEN '' ELSE payment.method_token END
+        settled_at = CASE WHEN $5 IN {SETTLED} THEN coalesce(payment.settled_at, now()) ELSE payment.settled_at END,
+        method_token = CASE WHEN $5 IN {SETTLED} THEN '' ELSE payment.method_token END
 """  # noqa: S608 - built from constants
-
-
-def _told(kind: str, order: str) -> str:
-    """A CloudEvent (1.0, structured JSON) for the orders topic; ``order`` selects its columns."""
-    return f"""
-told AS (
-    INSERT INTO outbox (event, key, created_at, payload)
-    SELECT event, id, now(), jsonb_build_object(
-        'specversion', '1.0', 'id', id || '.{kind}', 'source', '/ticketon/events/' || event,
-        'type', 'dev.ticketon.order.{kind}', 'subject', id, 'time', to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'datacontenttype', 'application/json',
-        'data', jsonb_build_object('order_id', id, 'hold_id', hold_id, 'payment_id', payment_id, 'seats', seats,
-                                   'amount', amount, 'currency', currency, 'state', state))::text
-    FROM ({order}) AS told_of
-)"""  # noqa: S608 - built from constants
 
 
 _NOTE = f"WITH {_MINE} {_MOVE} FROM mine WHERE payment.id = mine.id RETURNING payment.id"
-
-_PLACED = (
-    "SELECT $11::text AS id, event, hold_id, id AS payment_id, seats, amount, currency, $12::text AS state FROM won"
-)
-# $11 order's id, $12 order's state, $13 tickets' state, $14 and $15: state and pending when the seats are not ours.
-_COMMIT = f"""
-WITH {_MINE}, {_HOLDINGS.format(state="paying", hold="paying")},
-first AS (
-    INSERT INTO inbox (event, command_id, done_at) SELECT event, id, now() FROM mine
-    ON CONFLICT DO NOTHING RETURNING command_id
-),
-won AS MATERIALIZED (SELECT mine.*, holding.seats FROM mine, holding, first),
-sold AS (
-    UPDATE seat SET state = 'sold', expires_at = NULL, revision = seat.revision + 2
-    FROM seats, won WHERE seat.event = $1 AND seat.id = seats.id
-),
-ended AS (UPDATE seat_hold SET state = 'paid', ended_at = now() FROM won WHERE seat_hold.id = won.hold_id),
-placed AS (
-    INSERT INTO orders (id, event, hold_id, payment_id, buyer, number, amount, currency, state, created_at)
-    SELECT $11, event, hold_id, id, buyer, number, amount, currency, $12, now() FROM won
-),
-issued AS (
-    INSERT INTO ticket (id, event, order_id, seat, zone, price, state)
-    SELECT replace(gen_random_uuid()::text, '-', ''), $1, $11, seats.id, seats.zone, seats.price, $13 FROM seats, won
-),
-{_told("placed", _PLACED)},
-moved AS (
-    UPDATE payment SET state = CASE WHEN won.id IS NULL THEN $14 ELSE $5 END,
-        pending = CASE WHEN won.id IS NULL THEN $15 ELSE $6 END,
-        reason = CASE WHEN won.id IS NULL THEN 'hold_lost' ELSE $7 END,
-        next_action = $8, provider_id = coalesce($9, payment.provider_id), attempts = 0,
-        due_at = CASE WHEN won.id IS NULL OR $6 <> 'nothing' THEN now() + make_interval(secs => $10) END,
-        settled_at = CASE WHEN won.id IS NOT NULL AND $5 = 'paid' THEN now() END,
-        captured = CASE WHEN $5 = 'paid' THEN payment.amount ELSE 0 END,
-        method_token = ''
-    FROM mine CROSS JOIN first LEFT JOIN won ON TRUE WHERE payment.id = mine.id
-    RETURNING won.id IS NOT NULL AS won
-)
-SELECT won FROM moved
-"""  # noqa: S608 - built from constants
-
-_CAPTURED = f"""
-WITH {_MINE},
-paid AS (
-    UPDATE orders SET state = 'paid' FROM mine WHERE orders.payment_id = mine.id AND orders.state = 'reserved'
-    RETURNING orders.*
-),
-valid AS (
-    UPDATE ticket SET state = 'valid' FROM paid WHERE ticket.order_id = paid.id AND ticket.state = 'pending'
-),
-{_told("paid", "SELECT paid.*, h.seats FROM paid JOIN seat_hold AS h ON h.id = paid.hold_id")},
-moved AS ({_MOVE}, captured = payment.amount FROM mine, paid WHERE payment.id = mine.id RETURNING payment.id)
-SELECT id FROM moved
-"""  # noqa: S608 - built from constants
 
 _VOID_ORDER = f"""
 WITH {_MINE}, {_HOLDINGS.format(state="sold", hold="paid")},
@@ -128,7 +59,7 @@ counted AS (
     UPDATE buyer SET taken = buyer.taken - (SELECT count(*) FROM seats) FROM voided
     WHERE buyer.event = $1 AND buyer.buyer = voided.buyer
 ),
-{_told("voided", "SELECT voided.*, holding.seats FROM voided, holding")},
+{told("voided", "SELECT voided.*, holding.seats FROM voided, holding")},
 moved AS ({_MOVE} FROM mine, voided WHERE payment.id = mine.id RETURNING payment.id)
 SELECT id FROM moved
 """  # noqa: S608 - built from constants
@@ -159,26 +90,6 @@ SELECT id FROM moved
 """  # noqa: S608 - built from constants
 
 
-class Committed(StrEnum):
-    """How the one transaction ended. OVERTAKEN: somebody else has moved the payment since the caller saw it."""
-
-    WON = "won"
-    LOST = "lost"
-    OVERTAKEN = "overtaken"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Where a payment goes. ``due_seconds``: when somebody should go on with it, if anything is pending."""
-
-    state: PaymentState
-    pending: Pending
-    due_seconds: float
-    reason: str | None = None
-    next_action: str | None = None
-    provider_id: str | None = None
-
-
 def _arguments(payment: Payment, move: Move) -> tuple[object, ...]:
     return (
         *(payment.event, payment.id, payment.state, payment.pending),
@@ -194,30 +105,13 @@ async def note(database: Statements, payment: Payment, move: Move) -> bool:
 async def commit(
     database: Statements, payment: Payment, move: Move, *, lost_state: PaymentState, lost_pending: Pending
 ) -> Committed:
-    """The one transaction: inbox, seats PAYING -> SOLD, order, tickets, payment, outbox.
-
-    WON leaves the payment where ``move`` says, with an order that is paid when the payment is. LOST (the seats are no
-    longer this payment's) leaves it in ``lost_state`` and nothing else changed.
-    """
-    paid = move.state is PaymentState.PAID
-    order_state, ticket_state = (OrderState.PAID, "valid") if paid else (OrderState.RESERVED, "pending")
-    row = await database.fetchrow(
-        _COMMIT,
-        *_arguments(payment, move),
-        secrets.token_urlsafe(16),
-        order_state,
-        ticket_state,
-        lost_state,
-        lost_pending,
-    )
-    if row is None:
-        return Committed.OVERTAKEN
-    return Committed.WON if row["won"] else Committed.LOST
+    """The one transaction, of one payment; ``Committing`` gathers many."""
+    return (await commit_all(database, [Commit(payment, move, lost_state, lost_pending)]))[0]
 
 
 async def captured(database: Statements, payment: Payment, move: Move) -> bool:
-    """The provider has taken the money: the order is paid, its tickets are valid. False when overtaken."""
-    return await database.fetchrow(_CAPTURED, *_arguments(payment, move)) is not None
+    """The record of one capture; ``Committing`` gathers many."""
+    return (await captured_all(database, [Capture(payment, move)]))[0]
 
 
 async def void_order(database: Statements, payment: Payment, move: Move) -> bool:

@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from ticketon_ledger import LedgerUnavailable, Payment, PaymentState, Pending, settlement
+from ticketon_ledger.committing import Capture, Commit, Committed, Committing
 from ticketon_ledger.database import Database
-from ticketon_ledger.settlement import Committed, Move
+from ticketon_ledger.moves import Move
 from ticketon_payments import pacing
 from ticketon_payments.figures import Figures
 from ticketon_payments.provider import Answer, Provider
@@ -43,6 +44,7 @@ class Settler:
         on_paid: Paid,
     ) -> None:
         self._database = database
+        self._committing = Committing(database)
         self._provider = provider
         self._figures = figures
         self._lease_seconds = lease_seconds
@@ -108,11 +110,11 @@ class Settler:
         database = self._database
         match step.write:
             case Write.COMMIT:
-                return await settlement.commit(
-                    database, payment, move, lost_state=PaymentState.AUTHORIZED, lost_pending=step.lost_pending
+                return await self._committing.commit(
+                    Commit(payment, move, lost_state=PaymentState.AUTHORIZED, lost_pending=step.lost_pending)
                 )
             case Write.CAPTURED:
-                written = await settlement.captured(database, payment, move)
+                written = await self._committing.captured(Capture(payment, move))
             case Write.VOID_ORDER:
                 written = await settlement.void_order(database, payment, move)
             case Write.GIVE_BACK:

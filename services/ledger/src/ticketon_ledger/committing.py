@@ -1,0 +1,211 @@
+"""The one transaction and the record of the capture: many payments in one statement, each with its own result.
+
+As in ``settlement``, a payment is moved only from where its caller saw it, under lock, and seats are fenced by its
+generation: who comes second changes nothing and is told so, whoever else is in the same statement. Locks are taken
+payments first, then seats, then holds, each by id. A payment may be in a statement once: ``Committing`` sees to it.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ticketon_ledger.database import Statements
+from ticketon_ledger.gathering import Gathered
+from ticketon_ledger.moves import SETTLED, Move, told
+from ticketon_ledger.records import OrderState, Payment, PaymentState, Pending
+
+#: A statement of so many takes some ten milliseconds; longer ones only make their first payments wait.
+_MOST = 128
+#: One is written to disk while the next is prepared.
+_AT_ONCE = 2
+
+# One entry a payment: $1 payment, $2 state, $3 pending as its caller saw them; $4 state, $5 pending, $6 reason,
+# $7 next action, $8 provider's id, $9 seconds until it is due, as they are to be.
+_ASKED = "payment, was_state, was_pending, to_state, to_pending, to_reason, to_action, to_provider, seconds"
+_ARRAYS = ", ".join([*(f"${n}::text[]" for n in range(1, 9)), "$9::float8[]"])
+_MINE = """
+mine AS MATERIALIZED (
+    SELECT payment.*, ask.* FROM ask JOIN payment ON payment.id = ask.payment
+    WHERE payment.state = ask.was_state AND payment.pending = ask.was_pending
+    ORDER BY payment.id FOR UPDATE OF payment
+)"""
+
+_PLACED = (
+    "SELECT order_id AS id, event, hold_id, id AS payment_id, seats, amount, currency, order_state AS state FROM won"
+)
+# $10 order's id, $11 order's state, $12 tickets' state, $13 and $14: state and pending when the seats are not ours.
+_COMMIT = f"""
+WITH ask AS MATERIALIZED (
+    SELECT * FROM unnest({_ARRAYS}, $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+        AS ask ({_ASKED}, order_id, order_state, ticket_state, lost_state, lost_pending)
+),
+{_MINE},
+seats AS MATERIALIZED (
+    SELECT seat.event, seat.id, seat.zone, seat.price, mine.id AS payment_id FROM seat JOIN mine
+      ON seat.event = mine.event AND seat.hold_id = mine.hold_id AND seat.generation = mine.generation
+    WHERE seat.state = 'paying' ORDER BY seat.id FOR UPDATE OF seat
+),
+tally AS MATERIALIZED (SELECT payment_id, count(*) AS seats FROM seats GROUP BY payment_id),
+holding AS MATERIALIZED (
+    SELECT h.id, h.seats, mine.id AS payment_id FROM mine
+    JOIN tally ON tally.payment_id = mine.id
+    JOIN seat_hold AS h ON h.id = mine.hold_id AND h.event = mine.event AND h.generation = mine.generation
+    WHERE h.state = 'paying' AND cardinality(h.seats) = tally.seats ORDER BY h.id FOR UPDATE OF h
+),
+first AS (
+    INSERT INTO inbox (event, command_id, done_at) SELECT event, id, now() FROM mine ORDER BY id
+    ON CONFLICT DO NOTHING RETURNING command_id
+),
+won AS MATERIALIZED (
+    SELECT mine.*, holding.seats FROM mine
+    JOIN holding ON holding.payment_id = mine.id JOIN first ON first.command_id = mine.id
+),
+sold AS (
+    UPDATE seat SET state = 'sold', expires_at = NULL, revision = seat.revision + 2
+    FROM seats JOIN won ON won.id = seats.payment_id WHERE seat.event = seats.event AND seat.id = seats.id
+),
+ended AS (UPDATE seat_hold SET state = 'paid', ended_at = now() FROM won WHERE seat_hold.id = won.hold_id),
+placed AS (
+    INSERT INTO orders (id, event, hold_id, payment_id, buyer, number, amount, currency, state, created_at)
+    SELECT order_id, event, hold_id, id, buyer, number, amount, currency, order_state, now() FROM won
+),
+issued AS (
+    INSERT INTO ticket (id, event, order_id, seat, zone, price, state)
+    SELECT replace(gen_random_uuid()::text, '-', ''), won.event, won.order_id, seats.id, seats.zone, seats.price,
+           won.ticket_state
+    FROM seats JOIN won ON won.id = seats.payment_id
+),
+{told("placed", _PLACED)},
+moved AS (
+    UPDATE payment SET state = CASE WHEN won.id IS NULL THEN mine.lost_state ELSE mine.to_state END,
+        pending = CASE WHEN won.id IS NULL THEN mine.lost_pending ELSE mine.to_pending END,
+        reason = CASE WHEN won.id IS NULL THEN 'hold_lost' ELSE mine.to_reason END,
+        next_action = mine.to_action, provider_id = coalesce(mine.to_provider, payment.provider_id), attempts = 0,
+        due_at = CASE WHEN won.id IS NULL OR mine.to_pending <> 'nothing'
+                 THEN now() + make_interval(secs => mine.seconds) END,
+        settled_at = CASE WHEN won.id IS NOT NULL AND mine.to_state = 'paid' THEN now() END,
+        captured = CASE WHEN mine.to_state = 'paid' THEN payment.amount ELSE 0 END,
+        method_token = ''
+    FROM mine JOIN first ON first.command_id = mine.id LEFT JOIN won ON won.id = mine.id WHERE payment.id = mine.id
+    RETURNING payment.id, won.id IS NOT NULL AS won
+)
+SELECT id, won FROM moved
+"""  # noqa: S608 - built from constants
+
+_CAPTURED = f"""
+WITH ask AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS ask ({_ASKED})),
+{_MINE},
+paid AS (
+    UPDATE orders SET state = 'paid' FROM mine WHERE orders.payment_id = mine.id AND orders.state = 'reserved'
+    RETURNING orders.*
+),
+valid AS (
+    UPDATE ticket SET state = 'valid' FROM paid WHERE ticket.order_id = paid.id AND ticket.state = 'pending'
+),
+{told("paid", "SELECT paid.*, h.seats FROM paid JOIN seat_hold AS h ON h.id = paid.hold_id")},
+moved AS (
+    UPDATE payment SET state = mine.to_state, pending = mine.to_pending, reason = mine.to_reason,
+        next_action = mine.to_action, provider_id = coalesce(mine.to_provider, payment.provider_id),
+        due_at = CASE WHEN mine.to_pending <> 'nothing' THEN now() + make_interval(secs => mine.seconds) END,
+        settled_at = CASE WHEN mine.to_state IN {SETTLED} THEN coalesce(payment.settled_at, now())
+                     ELSE payment.settled_at END,
+        method_token = CASE WHEN mine.to_state IN {SETTLED} THEN '' ELSE payment.method_token END,
+        captured = payment.amount
+    FROM mine JOIN paid ON paid.payment_id = mine.id WHERE payment.id = mine.id RETURNING payment.id
+)
+SELECT id FROM moved
+"""  # noqa: S608 - built from constants
+
+
+class Committed(StrEnum):
+    """How the one transaction ended. OVERTAKEN: somebody else has moved the payment since the caller saw it."""
+
+    WON = "won"
+    LOST = "lost"
+    OVERTAKEN = "overtaken"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A payment whose money is reserved or taken: where it goes when it wins its seats, and where when it loses."""
+
+    payment: Payment
+    move: Move
+    lost_state: PaymentState
+    lost_pending: Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A payment whose money the provider has taken."""
+
+    payment: Payment
+    move: Move
+
+
+class Committing:
+    """Gathers the commits and captures of this process."""
+
+    def __init__(self, database: Statements) -> None:
+        async def commits(asks: Sequence[Commit]) -> list[Committed]:
+            return await commit_all(database, asks)
+
+        async def captures(asks: Sequence[Capture]) -> list[bool]:
+            return await captured_all(database, asks)
+
+        self._commits = Gathered(commits, most=_MOST, at_once=_AT_ONCE, apart=_payment)
+        self._captures = Gathered(captures, most=_MOST, at_once=_AT_ONCE, apart=_payment)
+
+    async def commit(self, ask: Commit) -> Committed:
+        """The one transaction: inbox, seats PAYING -> SOLD, order, tickets, payment, outbox.
+
+        WON leaves the payment where its move says, with an order that is paid when the payment is. LOST (the seats are
+        no longer this payment's) leaves it in ``lost_state`` and nothing else changed.
+        """
+        return await self._commits.call(ask)
+
+    async def captured(self, ask: Capture) -> bool:
+        """The provider has taken the money: the order is paid, its tickets are valid. False when overtaken."""
+        return await self._captures.call(ask)
+
+
+def _payment(ask: Commit | Capture) -> tuple[str]:
+    return (ask.payment.id,)
+
+
+def _arguments(asks: Sequence[Commit] | Sequence[Capture]) -> tuple[list[object], ...]:
+    return (
+        [ask.payment.id for ask in asks],
+        [ask.payment.state for ask in asks],
+        [ask.payment.pending for ask in asks],
+        [ask.move.state for ask in asks],
+        [ask.move.pending for ask in asks],
+        [ask.move.reason for ask in asks],
+        [ask.move.next_action for ask in asks],
+        [ask.move.provider_id for ask in asks],
+        [float(ask.move.due_seconds) for ask in asks],
+    )
+
+
+async def commit_all(database: Statements, asks: Sequence[Commit]) -> list[Committed]:
+    """One statement for all of them; no payment may be in it twice."""
+    paid = [ask.move.state is PaymentState.PAID for ask in asks]
+    rows = await database.fetch(
+        _COMMIT,
+        *_arguments(asks),
+        [secrets.token_urlsafe(16) for _ in asks],
+        [OrderState.PAID if one else OrderState.RESERVED for one in paid],
+        ["valid" if one else "pending" for one in paid],
+        [ask.lost_state for ask in asks],
+        [ask.lost_pending for ask in asks],
+    )
+    won = {row["id"]: row["won"] for row in rows}
+    ends = {True: Committed.WON, False: Committed.LOST, None: Committed.OVERTAKEN}
+    return [ends[won.get(ask.payment.id)] for ask in asks]
+
+
+async def captured_all(database: Statements, asks: Sequence[Capture]) -> list[bool]:
+    """One statement for all of them; no payment may be in it twice."""
+    moved = {row["id"] for row in await database.fetch(_CAPTURED, *_arguments(asks))}
+    return [ask.payment.id in moved for ask in asks]
