@@ -78,6 +78,13 @@ async def connect_once(dsn: str) -> Any:
             raise LedgerUnavailable(_UNREADABLE) from None
 
 
+async def _as_it_is(_: object) -> None:
+    """Give a connection back without the round trip that undoes a session's settings: no statement of ours makes any.
+
+    asyncpg ends an open transaction before it asks this.
+    """
+
+
 class Transaction:
     """Statements of one transaction. Only ``Database`` makes it."""
 
@@ -114,6 +121,7 @@ class Database:
                 max_size=max_connections,
                 timeout=CONNECT_SECONDS,
                 command_timeout=COMMAND_SECONDS,
+                reset=_as_it_is,
                 server_settings={
                     "application_name": "ticketon",
                     "statement_timeout": f"{COMMAND_SECONDS:.0f}s",
