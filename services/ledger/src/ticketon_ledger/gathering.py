@@ -6,6 +6,7 @@ and its calls are made again one by one: what is wrong with one of them is only 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from typing import Generic, TypeVar
 
@@ -41,7 +42,7 @@ class Gathered(Generic[AskT, AnswerT]):
         self._most = most
         self._at_once = at_once
         self._apart = apart
-        self._waiting: list[tuple[AskT, asyncio.Future[AnswerT]]] = []
+        self._waiting: deque[tuple[AskT, asyncio.Future[AnswerT]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def call(self, ask: AskT) -> AnswerT:
@@ -69,10 +70,8 @@ class Gathered(Generic[AskT, AnswerT]):
         group: list[tuple[AskT, asyncio.Future[AnswerT]]] = []
         left: list[tuple[AskT, asyncio.Future[AnswerT]]] = []
         seen: set[Hashable] = set()
-        for at, (ask, answer) in enumerate(self._waiting):
-            if len(group) == self._most:
-                left += self._waiting[at:]
-                break
+        while self._waiting and len(group) < self._most:
+            ask, answer = self._waiting.popleft()
             if answer.done():
                 continue
             things = self._apart(ask)
@@ -81,7 +80,7 @@ class Gathered(Generic[AskT, AnswerT]):
             else:
                 left.append((ask, answer))
             seen.update(things)  # of those left behind, too: calls about one thing keep their order
-        self._waiting = left
+        self._waiting.extendleft(reversed(left))
         return group
 
     async def _serve(self, group: Sequence[tuple[AskT, "asyncio.Future[AnswerT]"]]) -> None:

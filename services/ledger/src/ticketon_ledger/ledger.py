@@ -9,7 +9,8 @@ from ticketon_ledger import holds, inventory, line, orders, seats
 from ticketon_ledger.choices import Choices
 from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
-from ticketon_ledger.records import Ceilings, Hold, Order, SeatMap, Ticket, ZoneCounts
+from ticketon_ledger.payments import Acceptance, Accepting
+from ticketon_ledger.records import Ceilings, Hold, Order, Payment, SeatMap, Ticket, ZoneCounts
 
 
 class Ledger:
@@ -22,6 +23,7 @@ class Ledger:
         self.database = database
         self._choices = Choices()
         self._claims = Claims(database)
+        self._accepting = Accepting(database)
 
     @classmethod
     async def connect(cls, dsn: str, *, max_connections: int = 8) -> Self:
@@ -101,6 +103,12 @@ class Ledger:
     async def release(self, event: str, hold_id: str, *, buyer: str) -> Hold:
         """Give a hold back; raises HoldLost, NotYours."""
         return await holds.release(self.database, event, hold_id, buyer=buyer)
+
+    # Payments
+
+    async def accept_payment(self, event: str, ask: Acceptance) -> tuple[Payment, bool]:
+        """Record a payment; False for a repetition. Raises KeyReused, AlreadyPaying, HoldLost."""
+        return await self._accepting.accept(event, ask)
 
     # The line
 

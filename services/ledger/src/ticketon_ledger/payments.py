@@ -8,10 +8,17 @@ to whoever looks next. Leases only spare work: two that work on one payment do n
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ticketon_ledger.database import Row, Statements
 from ticketon_ledger.errors import AlreadyPaying, Duplicate, HoldLost, KeyReused
+from ticketon_ledger.gathering import Gathered
 from ticketon_ledger.records import Payment, PaymentState, Pending
+
+#: A statement of so many takes some ten milliseconds; longer ones only make their first buyers wait.
+_MOST = 128
+#: One is written to disk while the next is prepared.
+_AT_ONCE = 2
 
 _COLUMNS = (
     "id, event, hold_id, buyer, number, idempotency_key, body_hash, method_type, method_token, amount, currency, "
@@ -25,24 +32,41 @@ FROM payment LEFT JOIN orders ON orders.payment_id = payment.id
 """  # noqa: S608 - built from constants
 
 # A hold whose time has passed may still be paid while nobody has taken its seats: they are counted under lock.
+# $1 event; one entry a payment: $2 hold, $3 buyer, $4 payment's id, $5 idempotency key, $6 hash of the body, $7 type
+# and $8 token of the method, $9 protocol, $10 seconds until anybody takes it over.
 _ACCEPT = f"""
-WITH seats AS MATERIALIZED (
-    SELECT id FROM seat WHERE event = $1 AND hold_id = $2 AND state = 'held' ORDER BY id FOR UPDATE
+WITH ask AS MATERIALIZED (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                         $10::float8[])
+        AS ask (hold, buyer, payment, key, body_hash, method_type, method_token, protocol, seconds)
+    WHERE NOT EXISTS (SELECT FROM payment WHERE payment.event = $1 AND payment.buyer = ask.buyer
+                      AND payment.idempotency_key = ask.key)
+),
+seats AS MATERIALIZED (
+    SELECT seat.id, seat.hold_id FROM ask JOIN seat ON seat.hold_id = ask.hold
+    WHERE seat.event = $1 AND seat.state = 'held' ORDER BY seat.id FOR UPDATE OF seat
+),
+tally AS MATERIALIZED (SELECT hold_id, count(*) AS seats FROM seats GROUP BY hold_id),
+holding AS MATERIALIZED (
+    SELECT h.id FROM ask JOIN tally ON tally.hold_id = ask.hold
+    JOIN seat_hold AS h ON h.id = ask.hold AND h.buyer = ask.buyer
+    WHERE h.event = $1 AND h.state = 'held' AND cardinality(h.seats) = tally.seats ORDER BY h.id FOR UPDATE OF h
 ),
 opened AS (
-    UPDATE seat_hold SET state = 'paying', generation = generation + 1
-    WHERE event = $1 AND id = $2 AND buyer = $3 AND state = 'held' AND cardinality(seats) = (SELECT count(*) FROM seats)
-    RETURNING number, amount, currency, generation
+    UPDATE seat_hold SET state = 'paying', generation = seat_hold.generation + 1 FROM holding
+    WHERE seat_hold.id = holding.id
+    RETURNING seat_hold.id, seat_hold.number, seat_hold.amount, seat_hold.currency, seat_hold.generation
 ),
 moved AS (
     UPDATE seat SET state = 'paying', generation = opened.generation, revision = seat.revision + 2
-    FROM seats, opened WHERE seat.event = $1 AND seat.id = seats.id
+    FROM seats JOIN opened ON opened.id = seats.hold_id WHERE seat.event = $1 AND seat.id = seats.id
 )
 INSERT INTO payment (id, event, hold_id, buyer, number, idempotency_key, body_hash, method_type, method_token, amount,
                      currency, generation, protocol, state, pending, accepted_at, due_at)
-SELECT $4, $1, $2, $3, number, $5, $6, $7, $8, amount, currency, generation, $9, 'accepted', 'authorize', now(),
-       now() + make_interval(secs => $10)
-FROM opened RETURNING {_RETURNING}
+SELECT ask.payment, $1, ask.hold, ask.buyer, opened.number, ask.key, ask.body_hash, ask.method_type, ask.method_token,
+       opened.amount, opened.currency, opened.generation, ask.protocol, 'accepted', 'authorize', now(),
+       now() + make_interval(secs => ask.seconds)
+FROM opened JOIN ask ON ask.hold = opened.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _BY_KEY = f"{_READ} WHERE payment.event = $1 AND payment.buyer = $2 AND payment.idempotency_key = $3"
 _LATEST_OF_HOLD = """
@@ -113,51 +137,93 @@ def as_payment(row: Row) -> Payment:
     return Payment(**dict(row) | {"state": PaymentState(row["state"]), "pending": Pending(row["pending"])})
 
 
-async def accept(
-    database: Statements,
-    event: str,
-    *,
-    hold_id: str,
-    buyer: str,
-    idempotency_key: str,
-    body_hash: str,
-    method_type: str,
-    method_token: str,
-    protocol: str,
-    take_over_seconds: float,
-) -> tuple[Payment, bool]:
-    """Record the payment and move its hold HELD -> PAYING; True with it when it is new, False when it was repeated.
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A payment that is asked for. The reconcilers take it over after ``take_over_seconds`` if no consumer has."""
 
-    The reconcilers take the payment over after ``take_over_seconds`` if no consumer has. Raises KeyReused,
-    AlreadyPaying, HoldLost.
-    """
+    hold_id: str
+    buyer: str
+    idempotency_key: str
+    body_hash: str
+    method_type: str
+    method_token: str
+    protocol: str
+    take_over_seconds: float
+
+
+async def accept(database: Statements, event: str, **asked: Any) -> tuple[Payment, bool]:
+    """Record one payment, whose fields are those of Acceptance; ``Accepting`` gathers many."""
+    ask = Acceptance(**asked)
     try:
-        row = await database.fetchrow(
-            _ACCEPT,
-            event,
-            hold_id,
-            buyer,
-            secrets.token_urlsafe(16),
-            idempotency_key,
-            body_hash,
-            method_type,
-            method_token,
-            protocol,
-            float(take_over_seconds),
-        )
-    except Duplicate:  # the key was used for another hold
-        row = None
-    if row is not None:
-        return as_payment(row), True
-    known = await database.fetchrow(_BY_KEY, event, buyer, idempotency_key)
+        made = (await accept_all(database, event, [ask]))[0]
+    except Duplicate:
+        made = None
+    return (made, True) if made else (await accepted_before(database, event, ask), False)
+
+
+async def accept_all(database: Statements, event: str, asks: Sequence[Acceptance]) -> list[Payment | None]:
+    """Record payments and move their holds HELD -> PAYING in one statement; None where a hold could not be had.
+
+    No two may be of one hold, or of one buyer and key. Raises Duplicate, for all, when a key came twice at once.
+    """
+    rows = await database.fetch(
+        _ACCEPT,
+        event,
+        [ask.hold_id for ask in asks],
+        [ask.buyer for ask in asks],
+        [secrets.token_urlsafe(16) for _ in asks],
+        [ask.idempotency_key for ask in asks],
+        [ask.body_hash for ask in asks],
+        [ask.method_type for ask in asks],
+        [ask.method_token for ask in asks],
+        [ask.protocol for ask in asks],
+        [float(ask.take_over_seconds) for ask in asks],
+    )
+    made = {row["hold_id"]: as_payment(row) for row in rows}
+    return [made.get(ask.hold_id) for ask in asks]
+
+
+async def accepted_before(database: Statements, event: str, ask: Acceptance) -> Payment:
+    """The payment this key has made before. Raises KeyReused, AlreadyPaying, HoldLost."""
+    known = await database.fetchrow(_BY_KEY, event, ask.buyer, ask.idempotency_key)
     if known is not None:
-        if known["body_hash"] != body_hash:
+        if known["body_hash"] != ask.body_hash:
             raise KeyReused
-        return as_payment(known), False
-    other = await database.fetchrow(_LATEST_OF_HOLD, event, hold_id, buyer)
+        return as_payment(known)
+    other = await database.fetchrow(_LATEST_OF_HOLD, event, ask.hold_id, ask.buyer)
     if other is not None:
         raise AlreadyPaying(other["id"])
-    raise HoldLost(hold_id)
+    raise HoldLost(ask.hold_id)
+
+
+class Accepting:
+    """Gathers the payments that come to this process at about the same time."""
+
+    def __init__(self, database: Statements) -> None:
+        self._database = database
+        self._gathered: dict[str, Gathered[Acceptance, Payment | None]] = {}
+
+    async def accept(self, event: str, ask: Acceptance) -> tuple[Payment, bool]:
+        """Record the payment and move its hold HELD -> PAYING; True with it when it is new, False when repeated.
+
+        Raises KeyReused, AlreadyPaying, HoldLost.
+        """
+        gathered = self._gathered.get(event)
+        if gathered is None:
+
+            async def work(asks: Sequence[Acceptance]) -> list[Payment | None]:
+                return await accept_all(self._database, event, asks)
+
+            gathered = self._gathered[event] = Gathered(work, most=_MOST, at_once=_AT_ONCE, apart=_things)
+        try:
+            made = await gathered.call(ask)
+        except Duplicate:  # the same key at another server, or for another hold
+            made = None
+        return (made, True) if made else (await accepted_before(self._database, event, ask), False)
+
+
+def _things(ask: Acceptance) -> list[tuple[str, ...]]:
+    return [("hold", ask.hold_id), ("key", ask.buyer, ask.idempotency_key)]
 
 
 async def payment(database: Statements, event: str, payment_id: str) -> Payment | None:
