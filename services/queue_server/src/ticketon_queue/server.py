@@ -13,6 +13,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_http.settings import ServerSettings
 from ticketon_ledger import Ledger
 from ticketon_queue.api import routes
+from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.seats import Seats
@@ -39,7 +40,8 @@ def assemble(context: Context) -> ASGIApp:
     events = LineEvents(context, lambda: line.shared()[0])
     holding = Holding(context)
     views = Views(context, line, seats, holding)
-    app = routes.build(context, line, events, seats, holding)
+    hold_routes = HoldRoutes(context, holding)
+    app = routes.build(context, seats, holding, line=line, events=events, hold_routes=hold_routes)
     forms.add(app, views, forms.Forms(context, line, holding))
     hot = {
         ("GET", "/"): views.page,
@@ -47,6 +49,7 @@ def assemble(context: Context) -> ASGIApp:
         ("GET", "/v1/line"): line.look,
         ("GET", "/v1/serving"): line.serving,
         ("GET", "/v1/identity"): line.identity,
+        ("POST", "/v1/holds"): hold_routes.hold,
         ("GET", "/v1/line/events"): events.open,
     }
     return Gateway(context.live, app, hot, views.problem)

@@ -1,4 +1,7 @@
-"""The HTTP API on FastAPI: everything under /v1 and openapi.json. Handlers of the line come from ``line_routes``."""
+"""The HTTP API on FastAPI: everything under /v1 and openapi.json.
+
+Handlers that many call come from ``line_routes`` and ``hold_routes``.
+"""
 
 import io
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import documented, install, problem_response
 from ticketon_ledger import LedgerError, SeatState, Ticket
 from ticketon_queue.api import documents, models
+from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.ledger_faults import problem_of
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
@@ -26,7 +30,9 @@ _WHO = (Problem.IDENTITY_REQUIRED, Problem.TOKEN_INVALID)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def build(context: Context, line: LineRoutes, events: LineEvents, seats: Seats, holding: Holding) -> FastAPI:
+def build(
+    context: Context, seats: Seats, holding: Holding, *, line: LineRoutes, events: LineEvents, hold_routes: HoldRoutes
+) -> FastAPI:
     """One application; the pages are added to it by ``pages``."""
     app = FastAPI(
         title="Ticket-on",
@@ -42,7 +48,7 @@ def build(context: Context, line: LineRoutes, events: LineEvents, seats: Seats, 
     app.add_exception_handler(LedgerError, _on_ledger_error)
     _add_event(app, context, seats)
     _add_line(app, line, events)
-    _add_holds(app, context, holding)
+    _add_holds(app, context, holding, hold_routes)
     _add_orders(app, context)
     _add_tickets(app, context)
     return app
@@ -138,9 +144,11 @@ def _add_line(app: FastAPI, line: LineRoutes, events: LineEvents) -> None:
     )
 
 
-def _add_holds(app: FastAPI, context: Context, holding: Holding) -> None:
-    @app.post(
+def _add_holds(app: FastAPI, context: Context, holding: Holding, hold_routes: HoldRoutes) -> None:
+    app.add_api_route(
         "/v1/holds",
+        hold_routes.hold,
+        methods=["POST"],
         tags=["holds"],
         summary="Hold seats for a while",
         status_code=201,
@@ -156,16 +164,13 @@ def _add_holds(app: FastAPI, context: Context, holding: Holding) -> None:
             Problem.INVALID,
             Problem.UNAVAILABLE,
         ),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": models.HoldRequest.model_json_schema()}},
+            }
+        },
     )
-    async def hold(request: Request, response: Response, wanted: models.HoldRequest) -> models.HoldDocument:
-        buyer = context.buyer(request)
-        if wanted.seats is not None:
-            made = await holding.hold_seats(buyer, wanted.seats)
-        else:
-            made = await holding.hold_quantity(buyer, wanted.zone or "", wanted.quantity or 0)
-        response.headers.update(_NO_STORE)
-        response.headers["Location"] = f"{context.live.config.base_url}/v1/holds/{made.id}"
-        return documents.hold_document(made, context.live.config, context.live.signer)
 
     responses = documented(*_WHO, Problem.NOT_FOUND, Problem.NOT_YOURS, Problem.HOLD_LOST, Problem.UNAVAILABLE)
 
