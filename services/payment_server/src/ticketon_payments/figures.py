@@ -45,12 +45,14 @@ class Figures:
 
     def __init__(self, event: str) -> None:
         self._event = event
+        self._accepted_count = ACCEPTED.labels(event)
+        self._stages: dict[str, Histogram] = {}
         self._accepted: deque[float] = deque(maxlen=_SAMPLES)
         self._settled: deque[tuple[float, float | None, bool]] = deque(maxlen=_SAMPLES)
 
     def accepted(self) -> None:
         """Intake has recorded a new payment."""
-        ACCEPTED.labels(self._event).inc()
+        self._accepted_count.inc()
         self._accepted.append(time.monotonic())
 
     def failed(self, cause: Cause) -> None:
@@ -60,7 +62,10 @@ class Figures:
 
     def stage(self, stage: str, seconds: float) -> None:
         """One stage of one payment took this long."""
-        STAGE_SECONDS.labels(self._event, stage).observe(max(0.0, seconds))
+        timer = self._stages.get(stage)
+        if timer is None:  # looking labels up costs more than observing
+            timer = self._stages[stage] = STAGE_SECONDS.labels(self._event, stage)
+        timer.observe(max(0.0, seconds))
 
     def ended(self, cause: Cause, total_seconds: float) -> None:
         """A reservation-payment transaction has ended, well or not."""

@@ -1,23 +1,17 @@
-"""The HTTP API of the payment servers: accept a payment, tell how it stands. It serves ``/v1/payments`` and no more.
-
-The hold's payment token is all a caller needs: it comes from another origin and carries no cookie. A plain form works
-too; it is sent back to the event's own address, which comes from the configuration and from nowhere else.
-"""
+"""What the payment servers' HTTP API does: accept a payment, tell how it stands. Its routes are ``intake_routes``."""
 
 import hashlib
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import PaymentGrant, Signer, TicketClaim, TokenError
-from ticketon_http import problems
 from ticketon_ledger import (
     AlreadyPaying,
     HoldLost,
@@ -29,7 +23,6 @@ from ticketon_ledger import (
     TicketState,
     payments,
 )
-from ticketon_ledger.records import UNSETTLED
 from ticketon_payments import pacing
 from ticketon_payments.figures import Figures
 from ticketon_payments.kafka import Bus, KafkaUnavailable
@@ -153,9 +146,7 @@ class Intake:
         self, body: PaymentRequest, key: str, grant: PaymentGrant, config: EventConfig
     ) -> tuple[Payment, bool]:
         try:
-            return await payments.accept(
-                self._ledger.database,
-                str(config.ref),
+            ask = payments.Acceptance(
                 hold_id=body.hold_id,
                 buyer=grant.user,
                 idempotency_key=key,
@@ -165,6 +156,7 @@ class Intake:
                 protocol=config.payments.provider.protocol,
                 take_over_seconds=pacing.TAKE_OVER_SECONDS,
             )
+            return await self._ledger.accept_payment(str(config.ref), ask)
         except AlreadyPaying as error:
             raise ProblemError(Problem.ALREADY_PAYING, str(error), {"payment_id": error.payment_id}) from error
         except KeyReused as error:
@@ -233,94 +225,3 @@ class Intake:
 def _away() -> ProblemError:
     detail = "payments cannot be recorded for a moment; send the same request with the same Idempotency-Key again"
     return ProblemError(Problem.UNAVAILABLE, detail, {}, RETRY_AFTER_SECONDS)
-
-
-def _bearer(authorization: Annotated[str, Header()] = "") -> str:
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-Bearer = Annotated[str, Depends(_bearer)]
-_REFUSALS = (Problem.TOKEN_INVALID, Problem.ALREADY_PAYING, Problem.HOLD_LOST, Problem.KEY_REUSED, Problem.INVALID)
-
-
-def routes(intake: Intake) -> APIRouter:
-    """``/v1/payments`` and ``/v1/payments/{id}``."""
-    router = APIRouter()
-
-    @router.post(
-        "/v1/payments",
-        status_code=202,
-        response_model=PaymentView,
-        response_model_exclude_none=True,
-        responses=problems.documented(*_REFUSALS, Problem.UNAVAILABLE),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/json": {"schema": PaymentRequest.model_json_schema()},
-                    _FORM: {"schema": {"type": "object"}},
-                },
-            }
-        },
-    )
-    async def pay(request: Request, token: Bearer, idempotency_key: Annotated[str, Header()] = "") -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
-            return await _pay_by_form(intake, request)
-        grant = intake.grant(token, reading=False)
-        body = _parsed(await request.body())
-        payment = await intake.accept(body, key=idempotency_key, grant=grant)
-        view = intake.view(payment)
-        return JSONResponse(
-            view.model_dump(mode="json", exclude_none=True),
-            status_code=202,
-            headers={"Location": f"/v1/payments/{payment.id}", "Cache-Control": "no-store"},
-        )
-
-    @router.get(
-        "/v1/payments/{payment_id}",
-        response_model_exclude_none=True,
-        responses=problems.documented(Problem.TOKEN_INVALID, Problem.NOT_FOUND, Problem.UNAVAILABLE),
-    )
-    async def look(payment_id: str, token: Bearer, response: Response) -> PaymentView:
-        response.headers["Cache-Control"] = "no-store"
-        view = await intake.look(payment_id, intake.grant(token, reading=True))
-        if view.state in UNSETTLED:
-            response.headers["Retry-After"] = str(LOOK_AGAIN_SECONDS)
-        return view
-
-    return router
-
-
-def _parsed(body: bytes) -> PaymentRequest:
-    try:
-        return PaymentRequest.model_validate_json(body)
-    except ValidationError as error:
-        # ``of_validation`` skips the first part of a place, which FastAPI calls "body".
-        found: list[dict[str, Any]] = [
-            {**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False, include_input=False)
-        ]
-        raise problems.of_validation(found) from error
-
-
-async def _pay_by_form(intake: Intake, request: Request) -> Response:
-    """A browser without JavaScript: answered by 303, also when it is refused, for a person looks at it."""
-    form = await request.form(max_files=0, max_fields=20)
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    try:
-        grant = intake.grant(fields.get("payment_token", ""), reading=False)
-        raw = {
-            "hold_id": fields.get("hold_id", ""),
-            "method": {"type": fields.get("method_type", "card"), "token": fields.get("method_token", "")},
-        }
-        try:
-            body = PaymentRequest.model_validate(raw)
-        except ValidationError as error:
-            raise ProblemError(Problem.INVALID, "the form is not whole") from error
-        payment = await intake.accept(body, key=fields.get("idempotency_key", ""), grant=grant)
-    except ProblemError as error:
-        paying = error.extra.get("payment_id")
-        if isinstance(paying, str):  # the form was sent twice: show how the payment stands
-            return intake.back(payment=paying)
-        return intake.back(problem=error.problem.slug)
-    return intake.back(payment=payment.id)

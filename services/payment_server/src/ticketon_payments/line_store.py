@@ -3,6 +3,7 @@
 They read the live configuration, publish their summary, and return the slot of a session whose payment succeeded.
 """
 
+import asyncio
 import logging
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,8 @@ class LineStore:
         self._client = redis.asyncio.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
         self._event = event
         self.ok = False
+        self._numbers: list[str] = []
+        self._returning: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,14 +36,26 @@ class LineStore:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        if self._returning is not None:
+            await self._returning
         await self._client.aclose()
 
     async def return_slot(self, number: int) -> None:
-        """The session of this number has bought: its slot is free; its own expiry does the same later."""
-        try:
-            await self._client.zrem(self._event.slots_key, str(number))
-        except (RedisError, OSError) as error:
-            log.info("a slot was not returned", extra={"error": str(error)})
+        """The session of this number has bought: its slot is free; its own expiry does the same later.
+
+        Returns at once: numbers that come while Redis is asked go together in the next question.
+        """
+        self._numbers.append(str(number))
+        if self._returning is None or self._returning.done():
+            self._returning = asyncio.create_task(self._return())
+
+    async def _return(self) -> None:
+        while self._numbers:
+            numbers, self._numbers = self._numbers, []
+            try:
+                await self._client.zrem(self._event.slots_key, *numbers)
+            except (RedisError, OSError) as error:
+                log.info("slots were not returned", extra={"count": len(numbers), "error": str(error)})
 
     async def exchange(self, summary: PaymentsSummary) -> bytes | None:
         """Publish the summary and read the live configuration, in one round trip; None without either."""

@@ -1,32 +1,26 @@
-"""The payment provider, behind one small interface: the only importer of httpx.
+"""The payment provider, behind one small interface: over HTTP (``wire``).
 
 An adapter turns every answer, and every way of not answering, into one Outcome. Each POST carries an Idempotency-Key
 made of the payment's id and the deed, so that repeating it after a lost answer does nothing twice. It never raises for
 what a provider does: time-outs, broken connections, 5xx and nonsense are all NO_ANSWER, which is asked about later.
 """
 
-import asyncio
-import itertools
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import urljoin
-
-import httpx
 
 from ticketon_contract.config import Provider as ProviderConfig
 from ticketon_contract.config import ProviderProtocol
 from ticketon_ledger import Payment, Pending
 from ticketon_ledger.records import Refund
 from ticketon_payments.saga import Outcome
+from ticketon_payments.wire import NoAnswerError, Wire
 
 log = logging.getLogger(__name__)
 
-#: More calls at once than a partition may have in flight. httpx looks at every connection of a pool for each request,
-#: so one pool of 512 spends a core on looking; payments are spread over smaller ones.
-_POOLS = 8
-_CONNECTIONS_PER_POOL = 64
 _REASON_CHARS = 200
 #: Nothing was done, and it was not for what we asked: credentials, clashes, haste. Somebody will put it right.
 _ASK_AGAIN = {401, 403, 404, 408, 409, 425, 429}
@@ -71,29 +65,17 @@ class HttpProvider:
 
     def __init__(self, config: ProviderConfig, *, key: str = "") -> None:
         self._config = config
-        limits = httpx.Limits(max_connections=_CONNECTIONS_PER_POOL, max_keepalive_connections=_CONNECTIONS_PER_POOL)
-        tls = httpx.create_ssl_context()  # reading the authorities takes longer than a payment: once
-        self._clients = [
-            httpx.AsyncClient(
-                base_url=config.url,
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                timeout=config.timeout_seconds,
-                limits=limits,
-                follow_redirects=False,
-                verify=tls,
-            )
-            for _ in range(_POOLS)
-        ]
-        self._turn = itertools.cycle(self._clients)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._wire = Wire(config.url, headers=headers, timeout_seconds=config.timeout_seconds)
 
     async def __aenter__(self) -> Self:
+        await self._wire.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        for client in self._clients:
-            await client.aclose()
+        await self._wire.__aexit__(kind, error, at)
 
     async def perform(self, payment: Payment) -> Answer:
         """Do what is pending; without the provider's id of the thing, ask for it first."""
@@ -185,17 +167,21 @@ class HttpProvider:
             next_action=urljoin(self._config.url, action) if isinstance(action, str) else None,
         )
 
-    async def _call(self, method: str, path: str, *, key: str | None = None, **request: Any) -> tuple[int, Any]:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> tuple[int, Any]:
         """Status and parsed body; status 0 and a reason when there was no whole answer in time."""
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = {"Idempotency-Key": key} if key else None
         try:
-            async with asyncio.timeout(self._config.timeout_seconds):
-                response = await next(self._turn).request(method, path, headers=headers, **request)
-                return response.status_code, response.json() if response.content else {}
-        except (TimeoutError, httpx.TimeoutException):
-            return 0, "provider_timeout"
-        except (httpx.HTTPError, ValueError) as error:
-            return 0, f"provider_unreachable: {type(error).__name__}"
+            return await self._wire.call(method, path, headers=headers, params=params, body=json)
+        except NoAnswerError as error:
+            return 0, str(error)
 
 
 def _things(payment: Payment) -> str:

@@ -25,7 +25,8 @@ from ticketon_ledger.database import Database
 from ticketon_payments import pacing
 from ticketon_payments.consumer import Consumer
 from ticketon_payments.figures import REQUESTS, Figures
-from ticketon_payments.intake import Intake, routes
+from ticketon_payments.intake import Intake
+from ticketon_payments.intake_routes import Front, routes
 from ticketon_payments.kafka import Bus
 from ticketon_payments.line_store import LineStore
 from ticketon_payments.provider import HttpProvider
@@ -199,7 +200,7 @@ class _Server:
             on_produced=self._produced.append,
         )
         api.include_router(routes(intake))
-        measured = Measured(api, str(self._live.config.ref), REQUESTS, route_of)
+        measured = Measured(Front(api, intake), str(self._live.config.ref), REQUESTS, route_of)
         return CrossOrigin(
             measured,
             lambda: self._live.config.base_url,
