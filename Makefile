@@ -78,6 +78,13 @@ test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
 	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
 
+# --- measurements ----------------------------------------------------------------------------------------------------
+
+.PHONY: bench-money
+bench-money: init ## the speed of holds and payments, each beside a reference (half an hour; ARGS="holds --runs 5" for a part)
+	@$(PYTHON) -m ticketon_dev.stores --ensure
+	@$(PYTHON) -m bench.money $(ARGS)
+
 # --- generated files ------------------------------------------------------------------------------------------------
 
 .PHONY: manifests

@@ -10,10 +10,11 @@ from pathlib import Path
 import uvloop
 
 from bench.money import commits, holds, payments, replay
+from bench.money.peer import Peer
 from bench.money.report import Report, machine
 from ticketon_dev.stores import Stores
 
-SCENARIOS = ("holds", "commits", "payments", "slow-provider", "latency", "replay")
+SCENARIOS = ("holds", "commits", "payments", "slow-provider", "unknowns", "latency", "replay")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -21,9 +22,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all by default")
     parser.add_argument("--runs", type=int, default=5, help="medians are of so many (default: 5)")
     parser.add_argument("--tiny", action="store_true", help="once, with little in it: whether it runs, not how fast")
-    parser.add_argument(
-        "--peer-url", help="a server to compare holds with, already running, such as http://127.0.0.1:8000"
-    )
+    parser.add_argument("--peer", metavar="COMMAND", help="a server to compare holds with: it has to listen on $PORT")
+    parser.add_argument("--peer-folder", type=Path, default=Path(), help="where that command is run")
     parser.add_argument("--peer-name", default="the peer")
     parser.add_argument("--folder", type=Path, help="where the stores keep their data (default: a temporary folder)")
     arguments = parser.parse_args(argv)
@@ -36,7 +36,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 async def measure(stores: Stores, folder: Path, arguments: argparse.Namespace, report: Report) -> None:
     """Run what was asked for, one scenario after another."""
     tiny, runs = arguments.tiny, 1 if arguments.tiny else arguments.runs
-    peer = holds.Peer(arguments.peer_url, name=arguments.peer_name) if arguments.peer_url else None
+    peer = Peer(arguments.peer, arguments.peer_folder, arguments.peer_name) if arguments.peer else None
     for scenario in arguments.scenarios or SCENARIOS:
         print(f"==> {scenario}", flush=True)
         match scenario:
@@ -48,6 +48,8 @@ async def measure(stores: Stores, folder: Path, arguments: argparse.Namespace, r
                 await payments.end_to_end(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
             case "slow-provider":
                 await payments.slow(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
+            case "unknowns":
+                await payments.unknowns(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
             case "latency":
                 await payments.latency(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
             case "replay":

@@ -29,24 +29,25 @@ class Size:
     """``grouped`` and ``single``: payments a run for ours and for the reference, some seconds of each."""
 
     runs: int = 5
+    warm_up: int = 1
     grouped: int = 5_000
     single: int = 500
 
 
-TINY = Size(runs=1, grouped=100, single=20)
+TINY = Size(runs=1, warm_up=0, grouped=50, single=10)
 
 
 async def commits(stores: Stores, folder: Path, size: Size, report: Report) -> None:
-    """Ours and the reference by turns; the first turn warms up."""
-    seats = (size.runs + 1) * (size.grouped + size.single)
+    """Ours and the reference by turns."""
+    seats = (size.runs + size.warm_up) * (size.grouped + size.single)
     zone = Zone(name="R", price=150_000, rows=-(-seats // 250), seats_per_row=250)
     grouped, single = [], []
     async with world(stores, folder, [zone]) as hall:
         free = buying.shuffled(zone.seat_ids())
-        for turn in range(size.runs + 1):
+        for turn in range(size.runs + size.warm_up):
             ours = await _grouped(hall, await _ready(hall, [free.pop() for _ in range(size.grouped)]))
             other = await _one_by_one(hall, await _ready(hall, [free.pop() for _ in range(size.single)]))
-            if turn:
+            if turn >= size.warm_up:
                 grouped.append(ours)
                 single.append(other)
     report.add(Figure("payments committed by one consumer, against one commit a message", "/s", grouped, single, 5, 10))

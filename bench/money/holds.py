@@ -1,7 +1,7 @@
 """Holds over HTTP: against the bare UPDATE, against a peer, and general admission against seats at random."""
 
 import asyncio
-import json
+import contextlib
 import re
 import subprocess
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.money import load
 from bench.money.buying import CONNECTIONS, admitted, hold_requests, shuffled
+from bench.money.peer import Peer, holds_per_second, serving
 from bench.money.report import Figure, Report
 from bench.money.world import World, world
 from ticketon_contract.config import Zone
@@ -30,7 +31,7 @@ VACUUM ANALYZE bare_seat;
 """
 _BARE_HOLD = f"""
 \\set id random(1, {_BARE_SEATS})
-UPDATE bare_seat SET state = 'held', hold_id = :id, expires_at = now() + interval '5 min' \\
+UPDATE bare_seat SET state = 'held', hold_id = :id, expires_at = now() + interval '5 min'
 WHERE id = :id AND state = 'free';
 """
 
@@ -40,21 +41,12 @@ class Size:
     """How much of it. ``holds`` a run."""
 
     runs: int = 5
+    warm_up: int = 1
     holds: int = 12_000
     seconds: int = 3
 
 
-TINY = Size(runs=1, holds=100, seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A server of somebody else's that holds tickets: where, and what to send it."""
-
-    url: str
-    path: str = "/api/checkout"
-    body: str = '{"cls": "A", "customer_email": "ann@example.com"}'
-    name: str = "the peer"
+TINY = Size(runs=1, warm_up=0, holds=50, seconds=1)
 
 
 def bare_updates(url: str, seconds: int) -> float:
@@ -80,39 +72,30 @@ async def _held(hall: World, url: str, wanted: list[dict[str, object]]) -> float
     return outcome.per_second
 
 
-async def seats(stores: Stores, folder: Path, size: Size, report: Report, peer: Peer | None) -> None:
+async def seats(stores: Stores, folder: Path, size: Size, report: Report, other: Peer | None) -> None:
     """Random free seats, general admission, and the references, by turns."""
-    rows = -(-size.holds * (size.runs + 1) // _SEATS_PER_ROW)
+    rows = -(-size.holds * (size.runs + size.warm_up) // _SEATS_PER_ROW)
     stalls = Zone(name="R", price=150_000, rows=rows, seats_per_row=_SEATS_PER_ROW)
     standing = Zone(name="GA", price=90_000, capacity=rows * _SEATS_PER_ROW)
     ours, general, bare, theirs = [], [], [], []
-    async with world(stores, folder, [stalls, standing]) as hall:
+    async with contextlib.AsyncExitStack() as stack:
+        hall = await stack.enter_async_context(world(stores, folder, [stalls, standing]))
+        there = await stack.enter_async_context(serving(other, stores)) if other else ""
         free = shuffled(stalls.seat_ids())
         with hall.serving(QUEUE_SERVER) as server:
-            for turn in range(size.runs + 1):  # the first warms up
+            for turn in range(size.runs + size.warm_up):
                 named: list[dict[str, object]] = [{"seats": [free.pop()]} for _ in range(size.holds)]
                 of_seats = await _held(hall, server.url, named)
                 of_units = await _held(hall, server.url, [{"zone": "GA", "quantity": 1}] * size.holds)
                 updates = await asyncio.to_thread(bare_updates, hall.database_url, size.seconds)
-                if turn == 0:
+                if turn < size.warm_up:
                     continue
                 ours.append(of_seats)
                 general.append(of_units)
                 bare.append(updates)
-                if peer is not None:
-                    theirs.append(await _checkouts(peer, size))
+                if other is not None:  # a twentieth of our holds is enough of it
+                    theirs.append(await holds_per_second(other, there, size.holds // 20))
     report.add(Figure("holds over HTTP, random free seats, against pgbench's bare UPDATE", "/s", ours, bare, 0.25, 0.5))
     report.add(Figure("general admission on one zone, against seats at random", "/s", general, ours, 0.9, 1.0))
-    if peer is not None:
-        report.add(Figure(f"holds over HTTP, against {peer.name}", "/s", ours, theirs, 10, 20))
-
-
-async def _checkouts(peer: Peer, size: Size) -> float:
-    """What a peer does with the same number of connections; a tenth of our holds is enough of it."""
-    json.loads(peer.body)
-    headers = {"Content-Type": "application/json"}
-    one = load.request("POST", f"{peer.url}{peer.path}", headers=headers, body=peer.body.encode())
-    outcome = await load.send(peer.url, [one] * max(100, size.holds // 10), connections=CONNECTIONS)
-    if not set(outcome.statuses) <= {200, 201}:
-        raise RuntimeError(f"{peer.name} refused: {dict(outcome.statuses)}")
-    return outcome.per_second
+    if other is not None:
+        report.add(Figure(f"holds over HTTP, against {other.name}", "/s", ours, theirs, 10, 20))

@@ -23,14 +23,11 @@ from ticketon_contract.config import Zone
 from ticketon_dev.stores import Stores
 
 PAYMENT_SERVER = "ticketon_payments"
-#: As the design asks: median, 99th percentile, share of calls that are never answered.
-SLOW = ("--latency-ms", "400", "--latency-p99-ms", "3000")
 TIMEOUTS = ("--timeout-share", "0.01")
 #: The rest are parked by a time-out, and asked again after it.
 _SLOW_SHARE = 0.95
 _PACE = 300.0
 _LATENCY_PACE = 200.0
-_WARM_UP = 200
 
 # Tells the moment a seat's sale is visible to everybody.
 _TELL_SOLD = """
@@ -42,16 +39,25 @@ CREATE TRIGGER tell_sold AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION te
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Payments a run, by scenario."""
+    """Payments a run, by scenario, and the latency of the slow provider: median and 99th percentile."""
 
     runs: int = 5
     flood: int = 6_000
     slow: int = 5_000
     paced: int = 3_000
     timed: int = 2_000
+    warm_up: int = 300
+    slow_ms: int = 400
+    slow_p99_ms: int = 3_000
+    timeout_seconds: float = 10.0
+
+    @property
+    def latency(self) -> tuple[str, ...]:
+        """The same as arguments of the provider."""
+        return ("--latency-ms", str(self.slow_ms), "--latency-p99-ms", str(self.slow_p99_ms))
 
 
-TINY = Size(runs=1, flood=100, slow=60, paced=60, timed=60)
+TINY = Size(runs=1, flood=60, slow=30, paced=30, timed=30, warm_up=5, slow_ms=40, slow_p99_ms=150, timeout_seconds=0.5)
 
 
 @contextlib.contextmanager
@@ -64,14 +70,18 @@ def provider(folder: Path, *arguments: str) -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _sale(stores: Stores, folder: Path, seats: int, *faults: str) -> AsyncIterator[tuple[World, str, list[str]]]:
+async def _sale(
+    stores: Stores, folder: Path, size: Size, seats: int, *faults: str
+) -> AsyncIterator[tuple[World, str, list[str]]]:
     """A hall, the address of its one payment server (warmed up), and its free seats in random order."""
-    zone = Zone(name="R", price=150_000, rows=-(-(seats + _WARM_UP) // 250), seats_per_row=250)
+    zone = Zone(name="R", price=150_000, rows=-(-(seats * size.runs + size.warm_up) // 250), seats_per_row=250)
     with provider(folder, *faults) as url:
-        async with world(stores, folder, [zone], provider_url=url) as hall:
+        async with world(
+            stores, folder, [zone], provider_url=url, provider_timeout_seconds=size.timeout_seconds
+        ) as hall:
             free = buying.shuffled(zone.seat_ids())
             with hall.serving(PAYMENT_SERVER) as server:
-                await _flood(hall, server.url, [free.pop() for _ in range(_WARM_UP)], share=_SLOW_SHARE)
+                await _flood(hall, server.url, [free.pop() for _ in range(size.warm_up)], share=_SLOW_SHARE)
                 yield hall, server.url, free
 
 
@@ -91,7 +101,7 @@ async def _flood(
 async def end_to_end(stores: Stores, folder: Path, size: Size, report: Report) -> None:
     """As many as it takes, with a provider at 0 ms."""
     rates = []
-    async with _sale(stores, folder, size.flood * size.runs) as (hall, url, free):
+    async with _sale(stores, folder, size, size.flood) as (hall, url, free):
         for _ in range(size.runs):
             ids = await _flood(hall, url, [free.pop() for _ in range(size.flood)], share=1.0)
             rates.append(await paying.rate(hall, ids))
@@ -99,39 +109,31 @@ async def end_to_end(stores: Stores, folder: Path, size: Size, report: Report) -
 
 
 async def slow(stores: Stores, folder: Path, size: Size, report: Report) -> None:
-    """As many as it takes, with a provider that takes its time and forgets to answer; and what that does to others."""
-    rates: list[float] = []
-    with_timeouts: list[float] = []
-    without: list[float] = []
-    async with _sale(stores, folder, size.slow * size.runs, *SLOW, *TIMEOUTS) as (hall, url, free):
+    """As many as it takes, with a provider that takes its time and now and then forgets to answer."""
+    rates = []
+    async with _sale(stores, folder, size, size.slow, *size.latency, *TIMEOUTS) as (hall, url, free):
         for _ in range(size.runs):
             ids = await _flood(hall, url, [free.pop() for _ in range(size.slow)], share=_SLOW_SHARE)
             rates.append(await paying.rate(hall, ids, share=_SLOW_SHARE))
+    name = f"payments, one payment server, provider at {size.slow_ms} ms p50, {size.slow_p99_ms} ms p99, 1 % time-outs"
+    report.add(Figure(name, "/s", rates, (), 300, 1_000))
+
+
+async def unknowns(stores: Stores, folder: Path, size: Size, report: Report) -> None:
+    """What time-outs do to the payments that have none: the same pace with them and without, by turns."""
+    with_timeouts: list[float] = []
+    without: list[float] = []
     async with (
-        _sale(stores, folder / "timeouts", size.paced * size.runs, *SLOW, *TIMEOUTS) as troubled,
-        _sale(stores, folder / "calm", size.paced * size.runs, *SLOW) as calm,
+        _sale(stores, folder / "timeouts", size, size.paced, *size.latency, *TIMEOUTS) as troubled,
+        _sale(stores, folder / "calm", size, size.paced, *size.latency) as calm,
     ):
         for _ in range(size.runs):
             for (hall, url, free), times in ((troubled, with_timeouts), (calm, without)):
                 seats = [free.pop() for _ in range(size.paced)]
                 ids = await _flood(hall, url, seats, share=_SLOW_SHARE, per_second=_PACE)
                 times.append(await _p90(hall, ids))
-    report.add(
-        Figure(
-            "payments, one payment server, provider at 400 ms p50, 3 s p99, 1 % time-outs", "/s", rates, (), 300, 1_000
-        )
-    )
-    report.add(
-        Figure(
-            f"p90 from accepted to paid at {_PACE:.0f}/s, 1 % time-outs against none",
-            "s",
-            with_timeouts,
-            without,
-            1.15,
-            1.05,
-            at_most=True,
-        )
-    )
+    name = f"p90 from accepted to paid at {_PACE:.0f}/s, slow provider, 1 % time-outs against none"
+    report.add(Figure(name, "s", with_timeouts, without, 1.15, 1.05, at_most=True))
 
 
 async def _p90(hall: World, ids: list[str]) -> float:
@@ -150,7 +152,7 @@ async def _p90(hall: World, ids: list[str]) -> float:
 async def latency(stores: Stores, folder: Path, size: Size, report: Report) -> None:
     """From sending the POST until everybody can see the seat SOLD, at a steady rate."""
     p50, p99 = [], []
-    async with _sale(stores, folder, size.timed * size.runs) as (hall, url, free), _sold(hall) as sold:
+    async with _sale(stores, folder, size, size.timed) as (hall, url, free), _sold(hall) as sold:
         for _ in range(size.runs):
             seats = [free.pop() for _ in range(size.timed)]
             requests = buying.payment_requests(hall, url, await buying.holds(hall, seats))

@@ -28,7 +28,7 @@ class Size:
     payments: int = 100_000
 
 
-TINY = Size(payments=200)
+TINY = Size(payments=50)
 
 
 async def replay(stores: Stores, folder: Path, size: Size, report: Report) -> None:

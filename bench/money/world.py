@@ -131,6 +131,7 @@ async def world(
     zones: Sequence[Zone],
     *,
     provider_url: str = "http://127.0.0.1:9",
+    provider_timeout_seconds: float = 10.0,
     max_per_buyer: int = 4,
     hold_seconds: int = 3600,
 ) -> AsyncIterator[World]:
@@ -153,7 +154,7 @@ async def world(
             servers=1,
             partitions=PARTITIONS,
             base_url="https://pay.example.com",
-            provider=Provider(url=provider_url),
+            provider=Provider(url=provider_url, timeout_seconds=provider_timeout_seconds),
         ),
     )
     ring = KeyRing.derive({"k1": _ROOT}, "k1", ref)
