@@ -45,9 +45,7 @@ async def accepted(world: World, held: Sequence[Hold]) -> list[Payment]:
 
     async def one(hold: Hold) -> Payment:
         async with gate:
-            payment, _ = await payments.accept(
-                world.ledger.database,
-                world.event,
+            ask = payments.Acceptance(
                 hold_id=hold.id,
                 buyer=hold.buyer,
                 idempotency_key=secrets.token_urlsafe(12),
@@ -57,7 +55,7 @@ async def accepted(world: World, held: Sequence[Hold]) -> list[Payment]:
                 protocol=world.config.payments.provider.protocol,
                 take_over_seconds=LEASE_SECONDS,
             )
-            return payment
+            return (await world.ledger.accept_payment(world.event, ask))[0]
 
     return list(await asyncio.gather(*(one(hold) for hold in held)))
 

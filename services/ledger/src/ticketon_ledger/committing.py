@@ -3,6 +3,7 @@
 As in ``settlement``, a payment is moved only from where its caller saw it, under lock, and seats are fenced by its
 generation: who comes second changes nothing and is told so, whoever else is in the same statement. Locks are taken
 payments first, then seats, then holds, each by id. A payment may be in a statement once: ``Committing`` sees to it.
+Rows are looked up by their key, as in ``claims``, whatever Postgres believes of the tables.
 """
 
 import secrets
@@ -16,7 +17,7 @@ from ticketon_ledger.moves import SETTLED, Move, told
 from ticketon_ledger.records import OrderState, Payment, PaymentState, Pending
 
 #: A statement of so many takes some ten milliseconds; longer ones only make their first payments wait.
-_MOST = 128
+_MOST = 64
 #: One is written to disk while the next is prepared.
 _AT_ONCE = 2
 
@@ -26,9 +27,9 @@ _ASKED = "payment, was_state, was_pending, to_state, to_pending, to_reason, to_a
 _ARRAYS = ", ".join([*(f"${n}::text[]" for n in range(1, 9)), "$9::float8[]"])
 _MINE = """
 mine AS MATERIALIZED (
-    SELECT payment.*, ask.* FROM ask JOIN payment ON payment.id = ask.payment
-    WHERE payment.state = ask.was_state AND payment.pending = ask.was_pending
-    ORDER BY payment.id FOR UPDATE OF payment
+    SELECT found.*, ask.* FROM ask
+    CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.payment OFFSET 0 FOR UPDATE) AS found
+    WHERE found.state = ask.was_state AND found.pending = ask.was_pending
 )"""
 
 _PLACED = (
@@ -38,20 +39,29 @@ _PLACED = (
 _COMMIT = f"""
 WITH ask AS MATERIALIZED (
     SELECT * FROM unnest({_ARRAYS}, $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
-        AS ask ({_ASKED}, order_id, order_state, ticket_state, lost_state, lost_pending)
+        AS ask ({_ASKED}, order_id, order_state, ticket_state, lost_state, lost_pending) ORDER BY payment
 ),
 {_MINE},
+theirs AS MATERIALIZED (
+    SELECT seat.id, mine.id AS payment_id, mine.event, mine.hold_id, mine.generation FROM mine
+    CROSS JOIN LATERAL (SELECT id FROM seat WHERE seat.hold_id = mine.hold_id OFFSET 0) AS seat ORDER BY seat.id
+),
 seats AS MATERIALIZED (
-    SELECT seat.event, seat.id, seat.zone, seat.price, mine.id AS payment_id FROM seat JOIN mine
-      ON seat.event = mine.event AND seat.hold_id = mine.hold_id AND seat.generation = mine.generation
-    WHERE seat.state = 'paying' ORDER BY seat.id FOR UPDATE OF seat
+    SELECT seat.event, seat.id, seat.zone, seat.price, theirs.payment_id FROM theirs
+    CROSS JOIN LATERAL (
+        SELECT * FROM seat WHERE seat.event = theirs.event AND seat.id = theirs.id OFFSET 0 FOR UPDATE
+    ) AS seat
+    WHERE seat.hold_id = theirs.hold_id AND seat.generation = theirs.generation AND seat.state = 'paying'
 ),
 tally AS MATERIALIZED (SELECT payment_id, count(*) AS seats FROM seats GROUP BY payment_id),
 holding AS MATERIALIZED (
-    SELECT h.id, h.seats, mine.id AS payment_id FROM mine
-    JOIN tally ON tally.payment_id = mine.id
-    JOIN seat_hold AS h ON h.id = mine.hold_id AND h.event = mine.event AND h.generation = mine.generation
-    WHERE h.state = 'paying' AND cardinality(h.seats) = tally.seats ORDER BY h.id FOR UPDATE OF h
+    SELECT h.id, h.seats, want.payment_id FROM (
+        SELECT mine.hold_id, mine.event, mine.generation, tally.* FROM mine JOIN tally ON tally.payment_id = mine.id
+        ORDER BY mine.hold_id
+    ) AS want
+    CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = want.hold_id OFFSET 0 FOR UPDATE) AS h
+    WHERE h.event = want.event AND h.generation = want.generation AND h.state = 'paying'
+      AND cardinality(h.seats) = want.seats
 ),
 first AS (
     INSERT INTO inbox (event, command_id, done_at) SELECT event, id, now() FROM mine ORDER BY id
@@ -94,7 +104,7 @@ SELECT id, won FROM moved
 """  # noqa: S608 - built from constants
 
 _CAPTURED = f"""
-WITH ask AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS ask ({_ASKED})),
+WITH ask AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS ask ({_ASKED}) ORDER BY payment),
 {_MINE},
 paid AS (
     UPDATE orders SET state = 'paid' FROM mine WHERE orders.payment_id = mine.id AND orders.state = 'reserved'

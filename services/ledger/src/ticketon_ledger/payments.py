@@ -16,7 +16,7 @@ from ticketon_ledger.gathering import Gathered
 from ticketon_ledger.records import Payment, PaymentState, Pending
 
 #: A statement of so many takes some ten milliseconds; longer ones only make their first buyers wait.
-_MOST = 128
+_MOST = 64
 #: One is written to disk while the next is prepared.
 _AT_ONCE = 2
 
@@ -39,18 +39,26 @@ WITH ask AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
                          $10::float8[])
         AS ask (hold, buyer, payment, key, body_hash, method_type, method_token, protocol, seconds)
-    WHERE NOT EXISTS (SELECT FROM payment WHERE payment.event = $1 AND payment.buyer = ask.buyer
-                      AND payment.idempotency_key = ask.key)
+    LEFT JOIN LATERAL (
+        SELECT TRUE AS used FROM payment
+        WHERE payment.event = $1 AND payment.buyer = ask.buyer AND payment.idempotency_key = ask.key OFFSET 0
+    ) AS before ON TRUE
+    WHERE before.used IS NULL ORDER BY hold
+),
+theirs AS MATERIALIZED (
+    SELECT seat.id, ask.hold FROM ask
+    CROSS JOIN LATERAL (SELECT id FROM seat WHERE seat.hold_id = ask.hold OFFSET 0) AS seat ORDER BY seat.id
 ),
 seats AS MATERIALIZED (
-    SELECT seat.id, seat.hold_id FROM ask JOIN seat ON seat.hold_id = ask.hold
-    WHERE seat.event = $1 AND seat.state = 'held' ORDER BY seat.id FOR UPDATE OF seat
+    SELECT seat.id, seat.hold_id FROM theirs
+    CROSS JOIN LATERAL (SELECT * FROM seat WHERE seat.event = $1 AND seat.id = theirs.id OFFSET 0 FOR UPDATE) AS seat
+    WHERE seat.hold_id = theirs.hold AND seat.state = 'held'
 ),
 tally AS MATERIALIZED (SELECT hold_id, count(*) AS seats FROM seats GROUP BY hold_id),
 holding AS MATERIALIZED (
     SELECT h.id FROM ask JOIN tally ON tally.hold_id = ask.hold
-    JOIN seat_hold AS h ON h.id = ask.hold AND h.buyer = ask.buyer
-    WHERE h.event = $1 AND h.state = 'held' AND cardinality(h.seats) = tally.seats ORDER BY h.id FOR UPDATE OF h
+    CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = ask.hold OFFSET 0 FOR UPDATE) AS h
+    WHERE h.event = $1 AND h.buyer = ask.buyer AND h.state = 'held' AND cardinality(h.seats) = tally.seats
 ),
 opened AS (
     UPDATE seat_hold SET state = 'paying', generation = seat_hold.generation + 1 FROM holding
@@ -78,9 +86,13 @@ ORDER BY payment.generation DESC LIMIT 1
 # Statements on many payments lock them by id, or skip those that are locked: none waits in a circle.
 _BEGIN = f"""
 WITH mine AS MATERIALIZED (
-    SELECT id FROM payment
-    WHERE event = $1 AND id = ANY($2) AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())
-    ORDER BY id FOR UPDATE
+    SELECT found.id FROM (SELECT DISTINCT id FROM unnest($2::text[]) AS ask (id) ORDER BY id) AS ask
+    CROSS JOIN LATERAL (
+        SELECT id, event FROM payment
+        WHERE payment.id = ask.id AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())
+        OFFSET 0 FOR UPDATE
+    ) AS found
+    WHERE found.event = $1
 )
 UPDATE payment SET attempts = attempts + CASE WHEN consumed_at IS NULL THEN 0 ELSE 1 END,
     consumed_at = coalesce(consumed_at, now()), due_at = now() + make_interval(secs => $3)
