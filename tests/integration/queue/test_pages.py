@@ -10,7 +10,7 @@ from support.queue_sale import Sale
 
 from ticketon_contract.tokens import PaymentGrant, TicketClaim
 from ticketon_dev.stores import PostgresServer, RedisServer
-from ticketon_ledger import Payment, PaymentState, payments, settlement
+from ticketon_ledger import Payment, PaymentState, cancellation, payments, settlement
 from ticketon_ledger.records import Pending
 
 PAYMENTS = "https://pay.example.com/v1/payments"
@@ -46,6 +46,23 @@ async def paying(sale: Sale, reader: Reader) -> Payment:
         take_over_seconds=60,
     )
     return payment
+
+
+async def test_a_cancelled_event_says_so_and_holds_nothing(sale: Sale) -> None:
+    reader, buyer = await admitted_reader(sale), sale.buyer()
+    await buyer.join()
+    await buyer.until_admitted()
+    await cancellation.begin(sale.ledger.database, str(sale.config.ref), reason="ill")
+
+    async def told() -> bool:
+        return "The event is cancelled" in await reader.open()
+
+    await eventually_async(told)
+    assert "gets the money back" in reader.page
+    assert (await buyer.ask("GET", "/v1/event")).json()["cancelled"]
+    newcomer = await sale.buyer().introduce()
+    for refused in (await newcomer.ask("POST", "/v1/line"), await buyer.hold(seats=["R-1-1"])):
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (410, "event-cancelled")
 
 
 async def test_from_the_door_to_the_ticket(sale: Sale) -> None:

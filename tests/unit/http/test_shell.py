@@ -90,6 +90,15 @@ def test_a_files_update_brings_something_newer_or_nothing(tmp_path: Path) -> Non
     assert live.config.generation == 6
 
 
+def test_a_cancelled_event_stays_so_whatever_configuration_comes(tmp_path: Path) -> None:
+    live = _live(tmp_path)
+    assert live.cancel()
+    assert not live.cancel()
+    live.offer(config(generation=9).model_dump_json())
+    assert (live.config.generation, live.config.cancelled) == (9, True)
+    assert "cancelled" not in live.config.model_dump_json()
+
+
 def test_rotated_keys_are_read_again_and_broken_ones_are_not_taken(tmp_path: Path) -> None:
     live = _live(tmp_path)
     token = live.signer.sign(Identity(user="kim"))

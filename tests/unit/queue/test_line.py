@@ -200,6 +200,7 @@ async def test_what_cannot_be_put_right_now_is_said_with_when_to_come_again() ->
         ({"opens_at": datetime.now(UTC) + timedelta(hours=1)}, Problem.NOT_OPEN),
         ({"closes_at": datetime.now(UTC) - timedelta(minutes=1)}, Problem.NOT_OPEN),
         ({"closing": True}, Problem.CLOSING),
+        ({"cancelled": True, "closing": True}, Problem.CANCELLED),
     ],
 )
 async def test_why_no_place_is_given(values: dict[str, Any], problem: Problem) -> None:

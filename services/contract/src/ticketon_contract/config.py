@@ -98,6 +98,8 @@ class EventConfig(_Model):
     pre_queue_opens_at: AwareDatetime | None = None  # joins are accepted from here on; None: from opens_at
     paused: bool = False
     closing: bool = False  # being deleted: intake and joins are closed, payments in flight settle
+    # The ledger's word (`ticketon cancel-event`), not the organiser's: servers set it, and it is never written.
+    cancelled: Annotated[bool, Field(exclude=True)] = False
     currency: str
     zones: list[Zone]
     max_per_buyer: Annotated[int, Field(ge=1)] = 4
@@ -124,4 +126,4 @@ class EventConfig(_Model):
         return self.opens_at <= now and not self.closed(now)
 
     def closed(self, now: datetime) -> bool:
-        return self.closing or (self.closes_at is not None and self.closes_at <= now)
+        return self.closing or self.cancelled or (self.closes_at is not None and self.closes_at <= now)

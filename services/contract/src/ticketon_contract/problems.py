@@ -28,6 +28,7 @@ class Problem(Enum):
     SOLD_OUT = ("sold-out", 409, "Not enough seats are left")
     BUYER_LIMIT = ("buyer-limit", 409, "The limit for one buyer is reached")  # limit
     ALREADY_PAYING = ("already-paying", 409, "This hold is already being paid")  # payment_id
+    CANCELLED = ("event-cancelled", 410, "The event is cancelled")
     PLACE_LOST = ("place-lost", 410, "The turn has passed")
     HOLD_LOST = ("hold-lost", 410, "The hold has ended")
     TOO_LARGE = ("too-large", 413, "The request is too large")

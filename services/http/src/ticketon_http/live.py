@@ -21,6 +21,7 @@ class LiveEvent:
     def __init__(self, config: EventConfig, signer: Signer) -> None:
         self.config = config
         self.signer = signer
+        self._cancelled = False
         self._files: dict[Path, int] = {}
         self._event_file: Path | None = None
         self._keys_file: Path | None = None
@@ -43,6 +44,14 @@ class LiveEvent:
         if candidate is None or not supersedes(candidate, self.config):
             return False
         self._adopt(candidate)
+        return True
+
+    def cancel(self) -> bool:
+        """The ledger says that the event is cancelled, for good; True where that is news."""
+        if self._cancelled:
+            return False
+        self._cancelled = True
+        self._adopt(self.config)
         return True
 
     def refresh_files(self) -> None:
@@ -78,7 +87,7 @@ class LiveEvent:
             return None
 
     def _adopt(self, candidate: EventConfig) -> None:
-        self.config = candidate
+        self.config = candidate.model_copy(update={"cancelled": self._cancelled})
         log.info("configuration adopted", extra={"generation": candidate.generation, "closing": candidate.closing})
 
 

@@ -7,7 +7,8 @@ Postgres is the only witness of who owns a seat and who paid. Layers, each impor
 - ``database``: the only importer of asyncpg; connection faults become LedgerUnavailable here
 - ``choices``: what this process believes to be free
 - ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``line``, ``inventory``: statements
-- ``refunds``: money that goes back (``refund_plan``: what may, pure); ``announcements``: what the orders topic is told
+- ``refunds``: money that goes back (``refund_plan``: what may, pure); ``cancellation``: all of an event's
+- ``announcements``: what the orders topic is told
 - ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records
 - ``commands``: what people on call run, each in a module ``…_command``
 
@@ -18,6 +19,7 @@ Every row carries its ``event`` (``namespace/name``): one database may serve man
 from ticketon_ledger.errors import (
     AlreadyPaying,
     BuyerLimit,
+    EventCancelled,
     HoldLost,
     InventoryRefused,
     KeyReused,
@@ -51,6 +53,7 @@ __all__ = [
     "AlreadyPaying",
     "BuyerLimit",
     "Ceilings",
+    "EventCancelled",
     "Hold",
     "HoldLost",
     "HoldState",

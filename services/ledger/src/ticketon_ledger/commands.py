@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ticketon_ledger import audit_command, refund_command
+from ticketon_ledger import audit_command, cancel_command, refund_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ COMMANDS: Sequence[Command] = (
         "List refunds, oldest first. One that the provider refused waits for --retry.",
         refund_command.add_list_arguments,
         refund_command.run_list,
+    ),
+    Command(
+        "cancel-event",
+        "stop the sale of an event for good and refund every order",
+        "Cancel an event: no payment is accepted any more, and every paid order is refunded once. It is carried out by"
+        " the event's payment servers and goes on after any interruption. Exits 0 once all money is back.",
+        cancel_command.add_arguments,
+        cancel_command.run,
     ),
 )
 NAMES = tuple(command.name for command in COMMANDS)

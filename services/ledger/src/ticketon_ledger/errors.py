@@ -11,6 +11,7 @@ LedgerError
 ├── NotYours               the hold belongs to another buyer
 ├── AlreadyPaying          another payment has the hold, or has bought its seats
 ├── KeyReused              the idempotency key belongs to another request
+├── EventCancelled         the whole event is cancelled: nothing is sold any more
 ├── NotRefundable          there is nothing to give back for this order, as it stands
 ├── RefundTooLarge         more than is left of what was paid
 ├── BadValue               a value that Postgres cannot hold, such as text with a NUL
@@ -107,6 +108,13 @@ class KeyReused(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key was used for another request; take a new key for a new attempt")
+
+
+class EventCancelled(LedgerError):
+    """Nothing is sold any more, and what was sold is refunded."""
+
+    def __init__(self) -> None:
+        super().__init__("the event is cancelled; nothing is sold any more, and what was paid goes back")
 
 
 class NotRefundable(LedgerError):

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from ticketon_contract.config import EventConfig, Zone
-from ticketon_ledger import holds, inventory, line, orders, seats
+from ticketon_ledger import cancellation, holds, inventory, line, orders, seats
 from ticketon_ledger.choices import Choices
 from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
@@ -62,6 +62,10 @@ class Ledger:
     async def inventory_in_force(self, event: str) -> tuple[str, list[Zone]]:
         """Currency and zones as they were last applied; an empty currency and none before that."""
         return await inventory.in_force(self.database, event)
+
+    async def cancelled(self, event: str) -> bool:
+        """Whether the whole event was cancelled."""
+        return await cancellation.find(self.database, event) is not None
 
     # Holds
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ticketon_ledger import cancellation
 from ticketon_ledger.database import Row, Statements
-from ticketon_ledger.errors import AlreadyPaying, Duplicate, HoldLost, KeyReused
+from ticketon_ledger.errors import AlreadyPaying, Duplicate, EventCancelled, HoldLost, KeyReused
 from ticketon_ledger.gathering import Gathered
 from ticketon_ledger.records import Payment, PaymentState, Pending
 
@@ -62,7 +63,7 @@ holding AS MATERIALIZED (
 ),
 opened AS (
     UPDATE seat_hold SET state = 'paying', generation = seat_hold.generation + 1 FROM holding
-    WHERE seat_hold.id = holding.id
+    WHERE seat_hold.id = holding.id AND NOT EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1)
     RETURNING seat_hold.id, seat_hold.number, seat_hold.amount, seat_hold.currency, seat_hold.generation
 ),
 moved AS (
@@ -196,7 +197,7 @@ async def accept_all(database: Statements, event: str, asks: Sequence[Acceptance
 
 
 async def accepted_before(database: Statements, event: str, ask: Acceptance) -> Payment:
-    """The payment this key has made before. Raises KeyReused, AlreadyPaying, HoldLost."""
+    """The payment this key has made before. Raises KeyReused, AlreadyPaying, EventCancelled, HoldLost."""
     known = await database.fetchrow(_BY_KEY, event, ask.buyer, ask.idempotency_key)
     if known is not None:
         if known["body_hash"] != ask.body_hash:
@@ -205,6 +206,8 @@ async def accepted_before(database: Statements, event: str, ask: Acceptance) -> 
     other = await database.fetchrow(_LATEST_OF_HOLD, event, ask.hold_id, ask.buyer)
     if other is not None:
         raise AlreadyPaying(other["id"])
+    if await cancellation.find(database, event) is not None:
+        raise EventCancelled
     raise HoldLost(ask.hold_id)
 
 
@@ -218,7 +221,7 @@ class Accepting:
     async def accept(self, event: str, ask: Acceptance) -> tuple[Payment, bool]:
         """Record the payment and move its hold HELD -> PAYING; True with it when it is new, False when repeated.
 
-        Raises KeyReused, AlreadyPaying, HoldLost.
+        Raises KeyReused, AlreadyPaying, EventCancelled, HoldLost.
         """
         gathered = self._gathered.get(event)
         if gathered is None:

@@ -45,12 +45,12 @@ INSERT INTO refund (id, event, order_id, payment_id, idempotency_key, request, s
                     requested_at, due_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'requested', now(), now())
 """
+_LOCK_SEATS = """
+SELECT id FROM seat WHERE event = $1 AND id = ANY($2) AND hold_id = $3 AND state = 'sold' ORDER BY id FOR UPDATE
+"""
 _FREE = """
-WITH mine AS MATERIALIZED (
-    SELECT id FROM seat WHERE event = $1 AND id = ANY($2) AND hold_id = $3 AND state = 'sold' ORDER BY id FOR UPDATE
-)
-UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = seat.revision + 2
-FROM mine WHERE seat.event = $1 AND seat.id = mine.id RETURNING seat.id
+UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = revision + 2
+WHERE event = $1 AND id = ANY($2)
 """
 # What of a hold is still its buyer's; one that has nothing left ends as it was.
 _SHRINK = """
@@ -168,6 +168,8 @@ async def record(
         order_id, OrderState(found["state"]), _prices(found["tickets"]), found["captured"], found["asked"]
     )
     taken = plan(purchase, seats=seats, amount=amount)
+    if len(await transaction.fetch(_LOCK_SEATS, event, taken.seats, found["hold_id"])) != len(taken.seats):
+        raise NotRefundable(order_id, "its seats are not sold to it any more; `ticketon audit` says more")
     refund_id = secrets.token_urlsafe(16)
     await transaction.fetch(
         _RECORD,
@@ -186,11 +188,9 @@ def _prices(text: str) -> dict[str, int]:
 
 
 async def _give_up(transaction: Transaction, found: Row, taken: Plan, refund_id: str) -> None:
-    """Tickets void, seats free: in the order in which everything locks (seats, hold, buyer)."""
+    """Tickets void, seats free: after their seats, locked already, in the order in which everything locks."""
     event, order_id = found["event"], found["order_id"]
-    freed = await transaction.fetch(_FREE, event, taken.seats, found["hold_id"])
-    if len(freed) != len(taken.seats):
-        raise NotRefundable(order_id, "its seats are not sold to it any more; `ticketon audit` says more")
+    await transaction.fetch(_FREE, event, taken.seats)
     await transaction.fetch(_SHRINK, found["hold_id"], taken.seats, taken.whole)
     await transaction.fetch(_COUNT_DOWN, event, found["buyer"], len(taken.seats))
     tickets = await transaction.fetch(_VOID, order_id, taken.seats)

@@ -243,6 +243,20 @@ class RefundRow(SQLModel, table=True):
     settled_at: datetime | None = _optional_time()
 
 
+class CancellationRow(SQLModel, table=True):
+    """An event that is cancelled. ``cursor``: the last order of this pass that was looked at."""
+
+    __tablename__ = "cancellation"
+
+    event: str = _text(key=True)
+    reason: str = _text()
+    requested_at: datetime = _time()
+    pass_began_at: datetime = _time()
+    due_at: datetime = _time()
+    cursor: str = _text()
+    finished_at: datetime | None = _optional_time()
+
+
 class TicketRow(SQLModel, table=True):
     """One seat of an order. At most one ticket of a seat is not void."""
 

@@ -14,6 +14,7 @@ from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import PaymentGrant, Signer, TicketClaim, TokenError
 from ticketon_ledger import (
     AlreadyPaying,
+    EventCancelled,
     HoldLost,
     KeyReused,
     Ledger,
@@ -161,6 +162,8 @@ class Intake:
             raise ProblemError(Problem.ALREADY_PAYING, str(error), {"payment_id": error.payment_id}) from error
         except KeyReused as error:
             raise ProblemError(Problem.KEY_REUSED, str(error)) from error
+        except EventCancelled as error:
+            raise ProblemError(Problem.CANCELLED, str(error)) from error
         except HoldLost as error:
             self._figures.failed(Cause.HOLD_LOST)
             raise ProblemError(Problem.HOLD_LOST, f"{error}; nothing was charged") from error

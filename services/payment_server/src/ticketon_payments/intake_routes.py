@@ -33,7 +33,14 @@ def _bearer(authorization: Annotated[str, Header()] = "") -> str:
 
 
 Bearer = Annotated[str, Depends(_bearer)]
-_REFUSALS = (Problem.TOKEN_INVALID, Problem.ALREADY_PAYING, Problem.HOLD_LOST, Problem.KEY_REUSED, Problem.INVALID)
+_REFUSALS = (
+    Problem.TOKEN_INVALID,
+    Problem.ALREADY_PAYING,
+    Problem.CANCELLED,
+    Problem.HOLD_LOST,
+    Problem.KEY_REUSED,
+    Problem.INVALID,
+)
 
 
 class Front:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 
-from ticketon_ledger import LedgerUnavailable, refunds
+from ticketon_ledger import LedgerUnavailable, cancellation, refunds
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import Refund, RefundState
 from ticketon_payments import pacing
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 #: Refunds under way at once on one server: a whole cancelled event must leave the provider room for payments.
 REFUNDING = 16
+#: Orders of a cancelled event that are taken up in one go, and how long that may take.
+CANCELLING = 50
+_CANCEL_LEASE_SECONDS = 30.0
 
 
 class Refunder:
@@ -46,6 +49,13 @@ class Refunder:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         return len(due) == room
+
+    async def cancel(self) -> bool:
+        """Go on with the cancellation of the event, if it is cancelled; True when there is more to do."""
+        found = await cancellation.advance(
+            self._database, self._event, limit=CANCELLING, lease_seconds=_CANCEL_LEASE_SECONDS
+        )
+        return found > 0
 
     async def _drive(self, refund: Refund) -> None:
         try:

@@ -41,6 +41,7 @@ _PIPELINE_CONNECTIONS = 8
 _PIPELINE_ACQUIRE_SECONDS = 30.0
 _RECONCILE_SECONDS = 0.25
 _REFUND_SECONDS = 0.5
+_CANCEL_SECONDS = 1.0
 _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
 _FLUSH_SECONDS = 0.1
@@ -215,6 +216,7 @@ class _Server:
         jobs: list[Coroutine[None, None, None]] = [
             every(_RECONCILE_SECONDS, "reconcile", self._sweepers.reconcile),
             every(_REFUND_SECONDS, "refund", self._refunder.work),
+            every(_CANCEL_SECONDS, "cancel", self._refunder.cancel),
             every(_PRODUCE_SECONDS, "produce", self._sweepers.produce),
             every(_TELL_SECONDS, "tell", self._sweepers.tell),
             every(_FLUSH_SECONDS, "flush", self._flush),

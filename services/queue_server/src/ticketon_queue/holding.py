@@ -64,6 +64,8 @@ class Holding:
     async def _admitted(self, buyer: Credentials) -> int:
         """Return the number whose pass this is. While Redis is away a pass alone is enough."""
         config = self._context.live.config
+        if config.cancelled:
+            raise ProblemError(Problem.CANCELLED, "the event is cancelled; what was paid goes back")
         if config.closing:
             raise ProblemError(Problem.CLOSING, "the sale is being closed; no more seats are held")
         if not config.on_sale(datetime.now(UTC)):

@@ -152,6 +152,8 @@ class Line:
 
     def _refusal(self) -> ProblemError:
         config = self._live.config
+        if config.cancelled:
+            return ProblemError(Problem.CANCELLED, "the event is cancelled; no places are given any more")
         if config.closing:
             return ProblemError(Problem.CLOSING, "the sale is being closed; no new places are given")
         opens = config.pre_queue_opens_at or config.opens_at

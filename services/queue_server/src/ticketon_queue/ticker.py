@@ -129,16 +129,17 @@ class Ticker:
         return CONFIG_SECONDS
 
     async def _publish(self) -> float:
-        """Figures for the operator, by one server a second; the others only look whether Postgres is there."""
+        """Figures for the operator, by one server a second; all look whether the event stands, and so for Postgres."""
         begun = time.monotonic()
         mine = await self._store.claim_publication(PUBLICATION_MS)
         try:
             async with asyncio.timeout(COUNT_SECONDS):
                 if mine:
                     self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
-                else:
-                    await self._ledger.ping()
+                cancelled = await self._ledger.cancelled(str(self._live.config.ref))
             self._health.report("postgres", ok=True)
+            if cancelled and self._live.cancel():
+                self._feed.tell()
         except (LedgerError, TimeoutError) as error:  # old counts are better than none: the line's figures are fresh
             self._note("postgres", error)
         if mine:

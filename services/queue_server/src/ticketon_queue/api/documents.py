@@ -24,6 +24,7 @@ def event_document(config: EventConfig) -> EventDocument:
         pre_queue_opens_at=timestamp(config.pre_queue_opens_at) if config.pre_queue_opens_at else None,
         paused=config.paused,
         closing=config.closing,
+        cancelled=config.cancelled,
         currency=config.currency,
         zones=[
             ZoneDocument(

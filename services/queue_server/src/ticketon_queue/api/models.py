@@ -88,6 +88,7 @@ class EventDocument(BaseModel):
         pre_queue_opens_at="2026-04-01T10:30:00Z",
         paused=False,
         closing=False,
+        cancelled=False,
         currency="KRW",
         zones=[{"name": "R", "price": 150000, "rows": 20, "seats_per_row": 30, "capacity": 600}],
         max_per_buyer=4,
@@ -103,6 +104,7 @@ class EventDocument(BaseModel):
     pre_queue_opens_at: str | None
     paused: bool
     closing: bool
+    cancelled: bool
     currency: str
     zones: list[ZoneDocument]
     max_per_buyer: int

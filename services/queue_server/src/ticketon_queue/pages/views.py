@@ -67,6 +67,8 @@ class Views:
             return await self._payment(request, who, an_id(request.query_params["payment"]))
         if "tickets" in request.query_params:
             return await self._tickets(request, who)
+        if self._context.live.config.cancelled:
+            return self._door(request, who)
         hold = await self._hold(who)
         if hold is not None and hold.state is HoldState.HELD:
             return self._pay(request, who, hold)
