@@ -85,8 +85,9 @@ issued AS (
     SELECT replace(gen_random_uuid()::text, '-', ''), won.event, won.order_id, seats.id, seats.zone, seats.price,
            won.ticket_state
     FROM seats JOIN won ON won.id = seats.payment_id
+    RETURNING order_id, id, seat, zone, price
 ),
-{told("placed", _PLACED)},
+{told("CASE state WHEN 'paid' THEN 'paid' ELSE 'placed' END", _PLACED, tickets="issued")},
 moved AS (
     UPDATE payment SET state = CASE WHEN won.id IS NULL THEN mine.lost_state ELSE mine.to_state END,
         pending = CASE WHEN won.id IS NULL THEN mine.lost_pending ELSE mine.to_pending END,
@@ -103,6 +104,7 @@ moved AS (
 SELECT id, won FROM moved
 """  # noqa: S608 - built from constants
 
+_PAID = "SELECT paid.*, h.seats FROM paid JOIN seat_hold AS h ON h.id = paid.hold_id"
 _CAPTURED = f"""
 WITH ask AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS ask ({_ASKED}) ORDER BY payment),
 {_MINE},
@@ -112,8 +114,9 @@ paid AS (
 ),
 valid AS (
     UPDATE ticket SET state = 'valid' FROM paid WHERE ticket.order_id = paid.id AND ticket.state = 'pending'
+    RETURNING ticket.order_id, ticket.id, ticket.seat, ticket.zone, ticket.price
 ),
-{told("paid", "SELECT paid.*, h.seats FROM paid JOIN seat_hold AS h ON h.id = paid.hold_id")},
+{told("'paid'", _PAID, tickets="valid")},
 moved AS (
     UPDATE payment SET state = mine.to_state, pending = mine.to_pending, reason = mine.to_reason,
         next_action = mine.to_action, provider_id = coalesce(mine.to_provider, payment.provider_id),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ticketon_ledger.announcements import TICKETS, envelope
 from ticketon_ledger.records import PaymentState, Pending
 
 #: States of a payment whose time has an end, as a list of SQL.
@@ -20,16 +21,16 @@ class Move:
     provider_id: str | None = None
 
 
-def told(kind: str, order: str) -> str:
-    """A CloudEvent (1.0, structured JSON) for the orders topic; ``order`` selects its columns."""
+def told(kind: str, order: str, *, tickets: str) -> str:
+    """Tell the orders topic. ``kind`` is an expression, ``order`` selects orders, ``tickets`` names rows of theirs."""
+    data = f"""jsonb_build_object(
+        'order_id', id, 'hold_id', hold_id, 'payment_id', payment_id, 'seats', seats, 'amount', amount,
+        'currency', currency, 'state', state,
+        'tickets', (SELECT {TICKETS} FROM {tickets} AS t WHERE t.order_id = told_of.id))"""  # noqa: S608
+    text = envelope(
+        event="event", order_id="id", event_id=f"id || '.' || {kind}", kind=f"'order.' || {kind}", data=data
+    )
     return f"""
 told AS (
-    INSERT INTO outbox (event, key, created_at, payload)
-    SELECT event, id, now(), jsonb_build_object(
-        'specversion', '1.0', 'id', id || '.{kind}', 'source', '/ticketon/events/' || event,
-        'type', 'dev.ticketon.order.{kind}', 'subject', id, 'time', to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'datacontenttype', 'application/json',
-        'data', jsonb_build_object('order_id', id, 'hold_id', hold_id, 'payment_id', payment_id, 'seats', seats,
-                                   'amount', amount, 'currency', currency, 'state', state))::text
-    FROM ({order}) AS told_of
+    INSERT INTO outbox (event, key, created_at, payload) SELECT event, id, now(), {text} FROM ({order}) AS told_of
 )"""  # noqa: S608 - built from constants

@@ -60,7 +60,7 @@ UPDATE seat_hold SET seats = CASE WHEN $3 THEN seats ELSE ARRAY(SELECT unnest(se
 WHERE id = $1
 """
 _COUNT_DOWN = "UPDATE buyer SET taken = taken - $3 WHERE event = $1 AND buyer = $2"
-_VOID = "UPDATE ticket SET state = 'void' WHERE order_id = $1 AND seat = ANY($2) AND state = 'valid' RETURNING id, seat"
+_VOID = "UPDATE ticket SET state = 'void' WHERE order_id = $1 AND seat = ANY($2) AND state = 'valid' RETURNING *"
 _REFUNDING = "UPDATE orders SET state = 'refunding' WHERE id = $1"
 
 _DUE = f"""
@@ -177,7 +177,7 @@ async def record(
         *(taken.seats, taken.amount, found["currency"], reason),
     )
     if taken.seats:
-        await _give_up(transaction, found, taken, refund_id)
+        await _give_up(transaction, found, taken, refund_id, reason)
     if taken.amount == 0:  # there is nothing to ask the provider for
         await _settle(transaction, refund_id, found["payment_id"])
     return True
@@ -187,7 +187,7 @@ def _prices(text: str) -> dict[str, int]:
     return {str(seat): int(price) for seat, price in json.loads(text).items()}
 
 
-async def _give_up(transaction: Transaction, found: Row, taken: Plan, refund_id: str) -> None:
+async def _give_up(transaction: Transaction, found: Row, taken: Plan, refund_id: str, reason: str) -> None:
     """Tickets void, seats free: after their seats, locked already, in the order in which everything locks."""
     event, order_id = found["event"], found["order_id"]
     await transaction.fetch(_FREE, event, taken.seats)
@@ -196,14 +196,17 @@ async def _give_up(transaction: Transaction, found: Row, taken: Plan, refund_id:
     tickets = await transaction.fetch(_VOID, order_id, taken.seats)
     if taken.whole:
         await transaction.fetch(_REFUNDING, order_id)
-    told = [{"ticket_id": ticket["id"], "seat": ticket["seat"]} for ticket in tickets]
+    told = [
+        {"ticket_id": ticket["id"], "seat": ticket["seat"], "zone": ticket["zone"], "price": ticket["price"]}
+        for ticket in sorted(tickets, key=lambda ticket: str(ticket["seat"]))
+    ]
     await tell(
         transaction,
         event,
         order_id=order_id,
         event_id=f"{refund_id}.tickets_voided",
         kind="order.tickets_voided",
-        data={"order_id": order_id, "refund_id": refund_id, "tickets": told},
+        data={"order_id": order_id, "refund_id": refund_id, "reason": reason, "tickets": told},
     )
 
 

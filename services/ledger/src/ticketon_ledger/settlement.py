@@ -49,7 +49,10 @@ voided AS (
     UPDATE orders SET state = 'voided', ended_at = now() FROM mine, holding
     WHERE orders.payment_id = mine.id AND orders.state = 'reserved' RETURNING orders.*
 ),
-withdrawn AS (UPDATE ticket SET state = 'void' FROM voided WHERE ticket.order_id = voided.id),
+withdrawn AS (
+    UPDATE ticket SET state = 'void' FROM voided WHERE ticket.order_id = voided.id
+    RETURNING ticket.order_id, ticket.id, ticket.seat, ticket.zone, ticket.price
+),
 freed AS (
     UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = seat.revision + 2
     FROM seats, voided WHERE seat.event = $1 AND seat.id = seats.id
@@ -59,7 +62,7 @@ counted AS (
     UPDATE buyer SET taken = buyer.taken - (SELECT count(*) FROM seats) FROM voided
     WHERE buyer.event = $1 AND buyer.buyer = voided.buyer
 ),
-{told("voided", "SELECT voided.*, holding.seats FROM voided, holding")},
+{told("'voided'", "SELECT voided.*, holding.seats FROM voided, holding", tickets="withdrawn")},
 moved AS ({_MOVE} FROM mine, voided WHERE payment.id = mine.id RETURNING payment.id)
 SELECT id FROM moved
 """  # noqa: S608 - built from constants
