@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from ticketon_cli import dead_letters
+from ticketon_cli import dead_letters, tickets
 from ticketon_ledger import commands as ledger_commands
 
 
@@ -16,6 +16,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ticketon", description="Tools for people on call at a ticket sale.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     ledger_commands.add_commands(commands)
+    verify = commands.add_parser(
+        "verify-ticket",
+        help="check the code of a ticket, without a network",
+        description="Check the code of a ticket with the event's keys alone. Exits 1 when it is not valid.",
+    )
+    tickets.add_verify_arguments(verify)
+    verify.set_defaults(run=tickets.verify)
+    keys = commands.add_parser(
+        "ticket-keys",
+        help="write the file with which a gate checks tickets",
+        description="Print the keys of an event's tickets, which verify nothing else. Keep them as a secret.",
+    )
+    tickets.add_keys_arguments(keys)
+    keys.set_defaults(run=tickets.export)
     dlq = commands.add_parser(
         "dlq",
         help="list, show and replay dead letters",

@@ -10,7 +10,7 @@ from support.queue_sale import Sale
 
 from ticketon_contract.tokens import PaymentGrant, TicketClaim
 from ticketon_dev.stores import PostgresServer, RedisServer
-from ticketon_ledger import Payment, PaymentState, cancellation, payments, settlement
+from ticketon_ledger import Payment, PaymentState, cancellation, payments, refunds, settlement
 from ticketon_ledger.records import Pending
 
 PAYMENTS = "https://pay.example.com/v1/payments"
@@ -98,6 +98,22 @@ async def test_from_the_door_to_the_ticket(sale: Sale) -> None:
     await reader.open(f"/v1/orders/{document['order_id']}")
     assert [ticket["seat"] for ticket in reader.shown.json()["tickets"]] == ["R-1-1", "R-1-2"]
     assert "R-1-2" in await reader.open("/?tickets")
+
+    await refunds.request(
+        sale.ledger.database,
+        str(sale.config.ref),
+        document["order_id"],
+        idempotency_key="k",
+        reason="ill",
+        seats=["R-1-1"],
+    )
+    await reader.open(f"/v1/tickets/{ticket_id}")
+    assert (reader.shown.json()["state"], reader.shown.json()["code"]) == ("void", None)
+    await reader.open(codes[0])
+    assert reader.shown.status_code == 404
+    await reader.open("/?tickets")
+    assert reader.page.count("qr.svg") == 1
+    assert "not valid any more" in reader.page
 
     stranger = Reader(sale)
     await stranger.open(f"/?payment={payment.id}")

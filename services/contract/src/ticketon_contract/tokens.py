@@ -7,6 +7,7 @@ A token is ``<key id>.<base64url(claims as JSON)>.<base64url(HMAC-SHA256)>``: on
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -110,22 +111,27 @@ class Signer:
 
     def verify(self, token: str, kind: type[ClaimsT], *, now: float) -> ClaimsT:
         """Return the claims; raises TokenError. ``now`` is in seconds since the epoch."""
-        if len(token) > MAX_TOKEN_CHARS:
-            raise TokenError("the token is too long")
-        key_id, _, rest = token.partition(".")
-        payload, _, signature = rest.partition(".")
-        key = self._keys[_PURPOSE_OF_TYPE[kind]].get(key_id)
-        if key is None:
-            raise UnknownKeyError("the token is not one of this event, or its key has been retired")
-        try:
-            presented = _decode(signature)
-            # The MAC is checked over the text as it came, before anything in it is parsed.
-            if not hmac.compare_digest(presented, hmac.digest(key, payload.encode(), "sha256")):
-                raise TokenError("the token's signature does not match")
-            claims = kind.model_validate_json(_decode(payload))
-        except (binascii.Error, ValueError, ValidationError) as error:
-            raise TokenError("the token is malformed") from error
+        claims = verified(token, kind, self._keys[_PURPOSE_OF_TYPE[kind]])
         expires_at = getattr(claims, "expires_at", None)
         if expires_at is not None and expires_at <= now:
             raise TokenError("the token has expired")
         return claims
+
+
+def verified(token: str, kind: type[ClaimsT], keys: Mapping[str, bytes]) -> ClaimsT:
+    """Return the claims of a token that one of ``keys`` (key id -> key of the purpose) signed; raises TokenError."""
+    if len(token) > MAX_TOKEN_CHARS:
+        raise TokenError("the token is too long")
+    key_id, _, rest = token.partition(".")
+    payload, _, signature = rest.partition(".")
+    key = keys.get(key_id)
+    if key is None:
+        raise UnknownKeyError("the token is not one of this event, or its key has been retired")
+    try:
+        presented = _decode(signature)
+        # The MAC is checked over the text as it came, before anything in it is parsed.
+        if not hmac.compare_digest(presented, hmac.digest(key, payload.encode(), "sha256")):
+            raise TokenError("the token's signature does not match")
+        return kind.model_validate_json(_decode(payload))
+    except (binascii.Error, ValueError, ValidationError) as error:
+        raise TokenError("the token is malformed") from error

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ticketon_ledger import audit_command, cancel_command, refund_command
+from ticketon_ledger import audit_command, cancel_command, desk_commands, refund_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,20 @@ COMMANDS: Sequence[Command] = (
         " the event's payment servers and goes on after any interruption. Exits 0 once all money is back.",
         cancel_command.add_arguments,
         cancel_command.run,
+    ),
+    Command(
+        "tickets",
+        "list tickets, or a scanner's list of void ones",
+        "List the tickets of an event; with --void only the ids of those that are void, one a line.",
+        desk_commands.add_tickets_arguments,
+        desk_commands.run_tickets,
+    ),
+    Command(
+        "holds",
+        "list holds, or give some back",
+        "List what is held and being paid; --release gives holds back, and their seats are free at once.",
+        desk_commands.add_holds_arguments,
+        desk_commands.run_holds,
     ),
 )
 NAMES = tuple(command.name for command in COMMANDS)

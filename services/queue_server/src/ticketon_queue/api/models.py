@@ -190,7 +190,7 @@ class HoldDocument(BaseModel):
 
 
 class TicketDocument(BaseModel):
-    """A seat that is bought. ``code`` is what the gate scans; null until the payment is captured."""
+    """A seat that is bought. ``code`` is what the gate scans; null unless the ticket is valid."""
 
     model_config = _example(
         ticket_id="Yb2…", order_id="Qm3…", seat="R-1-1", zone="R", price=150000, state="valid", code="k1.eyJ0ayI6.c2ln"
