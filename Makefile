@@ -88,8 +88,9 @@ bench-money: init ## the speed of holds and payments, each beside a reference (h
 # --- generated files ------------------------------------------------------------------------------------------------
 
 .PHONY: manifests
-manifests: init ## render the CRD and manifests/install.yaml; CI fails when they are stale
+manifests: init ## render the CRD, manifests/install.yaml and the drawings of states; CI fails when they are stale
 	@$(PYTHON) -m ticketon_dev.rendering
+	@$(PYTHON) -m ticketon_dev.state_diagrams
 
 .PHONY: golden
 golden: manifests ## write the golden files anew; read the difference before you commit it
