@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
 from ticketon_ledger import Ceilings as Recorded
+from ticketon_ledger import EpochBehind
 from ticketon_queue.ceilings import Ceilings, Kind
 from ticketon_queue.line_store import Advanced, Found, LineStore, Visit
 
@@ -21,8 +22,12 @@ class MemoryRecords:
     serving: int = 0
     epoch: int = 0
 
-    async def raise_ceiling(self, event: str, kind: Kind, *, at_least: int, block: int) -> int:
+    async def raise_ceiling(
+        self, event: str, kind: Kind, *, at_least: int, block: int, epoch: int | None = None
+    ) -> int:
         assert event
+        if epoch is not None and self.epoch > epoch:
+            raise EpochBehind(self.epoch)
         if getattr(self, kind) < at_least:
             setattr(self, kind, at_least + block)
         return int(getattr(self, kind))

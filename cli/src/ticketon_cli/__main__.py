@@ -1,4 +1,4 @@
-"""``ticketon audit | refund | dlq | …``: what people on call run.
+"""``ticketon audit | refund | dlq | verify-draw | …``: what people run who are on call, or who want to know.
 
 Exit 0: fine; 1: something is broken, or not done yet; 2: it could not be done.
 """
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from ticketon_cli import dead_letters, tickets
+from ticketon_cli import dead_letters, tickets, verify_draw
 from ticketon_ledger import commands as ledger_commands
 
 
@@ -37,6 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     dead_letters.add_arguments(dlq)
     dlq.set_defaults(run=dead_letters.run)
+    check = commands.add_parser(
+        "verify-draw",
+        help="recompute the places of a published draw",
+        description="Recompute every place of a draw from what the event publishes. Needs no access to the sale."
+        " Exits 1 where something that was published does not hold.",
+    )
+    verify_draw.add_arguments(check)
+    check.set_defaults(run=verify_draw.run)
     return parser
 
 

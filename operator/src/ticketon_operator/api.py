@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from ticketon_contract.config import PaymentRoute, ProviderProtocol
+from ticketon_contract.config import LineOrder, PaymentRoute, ProviderProtocol
 from ticketon_contract.names import MAX_EVENT_NAME
 from ticketon_operator.api_status import TicketEventStatus
 from ticketon_operator.api_types import ApiModel, Host, Name, ObjectName, Port, Quantity, rule, rules
@@ -20,15 +20,13 @@ from ticketon_operator.api_types import ApiModel, Host, Name, ObjectName, Port, 
 MAX_CAPACITY = 250_000
 
 
-class LineOrder(StrEnum):
-    """How arrivals before ``opensAt`` are ordered."""
-
-    FIFO = "FIFO"
-
-
 class PreQueue(ApiModel):
     opens_at: AwareDatetime = Field(description="From here on a place in the line can be taken; nobody is let in yet.")
-    order: LineOrder = Field(LineOrder.FIFO, description="FIFO: in order of arrival.")
+    order: LineOrder = Field(
+        LineOrder.FIFO,
+        description="How those who arrive before opensAt are ordered. FIFO: as they come. Random: by a draw at opensAt "
+        "that is committed to beforehand and that anybody can recompute.",
+    )
 
 
 class Admission(ApiModel):
@@ -388,6 +386,13 @@ class TicketEventSpec(ApiModel):
     )
 
 
+#: In the words of CEL; what is asked of the old object does not stand in the way of a status that is written.
+_NO_DRAW = (
+    "!has(oldSelf.status) || !has(oldSelf.status.draw) || !has(oldSelf.status.draw.state) "
+    "|| oldSelf.status.draw.state == ''"
+)
+
+
 class Metadata(ApiModel):
     """The part of ObjectMeta that the operator acts on."""
 
@@ -414,6 +419,17 @@ class TicketEvent(ApiModel):
                 "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
                 "metadata.name must start with a letter and hold only lower-case letters, digits and '-': "
                 "Services are named after it",
+            ),
+            rule(
+                _NO_DRAW + " || !has(oldSelf.spec.preQueue) || oldSelf.spec.preQueue.order != 'Random' "
+                "|| (has(self.spec.preQueue) && self.spec.preQueue.order == 'Random')",
+                "the draw of the pre-queue has been committed to: keep preQueue with order Random. "
+                "A sale in order of arrival needs a TicketEvent of another name",
+            ),
+            rule(
+                _NO_DRAW + " || oldSelf.status.draw.state != 'Open' || oldSelf.status.draw.arrivals == 0 "
+                "|| self.spec.opensAt >= oldSelf.spec.opensAt",
+                "people have arrived for the draw at opensAt: it can move later, not earlier",
             ),
         )
     )

@@ -46,6 +46,25 @@ class LineStatus(ApiModel):
     admitted_per_minute: int = 0
 
 
+class DrawState(StrEnum):
+    """NONE: the line is in order of arrival. OPEN: arrivals are recorded. DRAWN: places are drawn, and published."""
+
+    NONE = ""
+    OPEN = "Open"
+    DRAWN = "Drawn"
+
+
+class DrawStatus(ApiModel):
+    """The draw of the pre-queue: what is published of it at <url>v1/draw."""
+
+    state: DrawState = DrawState.NONE
+    commitment: str = Field("", description="SHA-256 of the secret, published before anybody arrives.")
+    at: AwareDatetime | None = Field(None, description="When places are drawn, or were to be.")
+    arrivals: int = 0
+    root: str = Field("", description="Of the log of arrivals, once it is closed.")
+    message: str = Field("", description="What of the spec is not in force, and why.")
+
+
 class SeatsStatus(ApiModel):
     capacity: int = 0
     sold: int = 0
@@ -96,6 +115,7 @@ class TicketEventStatus(ApiModel):
     ] = Field(default_factory=list)
     queue_servers: QueueServersStatus | None = None
     line: LineStatus | None = None
+    draw: DrawStatus | None = None
     seats: SeatsStatus | None = None
     payments: PaymentsStatus | None = None
     inventory: InventoryStatus | None = None

@@ -6,6 +6,8 @@ from ticketon_contract.summary import LineSummary
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.api_status import (
     Condition,
+    DrawState,
+    DrawStatus,
     LineStatus,
     PaymentsStatus,
     Phase,
@@ -37,6 +39,7 @@ def status_of(event: TicketEvent, facts: Facts, now: datetime) -> TicketEventSta
             max=spec.queue_servers.max_replicas,
         ),
         line=_line(facts.line) if facts.line else previous.line,
+        draw=_draw(facts.line) if facts.line else previous.draw,
         # A server that has not counted the seats yet publishes a capacity of none.
         seats=_seats(facts.line) if facts.line and facts.line.capacity else previous.seats,
         payments=_payments(event, facts),
@@ -57,6 +60,7 @@ def _without_figures(status: TicketEventStatus) -> TicketEventStatus:
         update={
             "line": None,
             "seats": None,
+            "draw": status.draw and status.draw.model_copy(update={"arrivals": 0}),
             "payments": payments and payments.model_copy(update={"per_second": "", "in_flight": 0}),
         }
     )
@@ -68,11 +72,13 @@ def phase_of(event: TicketEvent, line: LineSummary | None, now: datetime) -> Pha
     # Where figures are away, the seats are still sold.
     sold_out = line.sold_out if line is not None else event.status.phase is Phase.SOLD_OUT
     pre_queue_open = spec.pre_queue is not None and spec.pre_queue.opens_at <= now
+    drawing = line is not None and line.draw_state == "open"
     first_that_holds = (
         (event.metadata.deletion_timestamp is not None or closed, Phase.CLOSED),
         (sold_out, Phase.SOLD_OUT),
         (spec.paused, Phase.PAUSED),
-        (spec.opens_at <= now, Phase.ON_SALE),
+        # A draw may be later than opensAt, where that was moved ahead after people had arrived.
+        (spec.opens_at <= now and not drawing, Phase.ON_SALE),
         (pre_queue_open, Phase.PRE_QUEUE),
         (True, Phase.SCHEDULED),
     )
@@ -109,6 +115,22 @@ def _line(line: LineSummary) -> LineStatus:
         issued=line.issued,
         active=line.active,
         admitted_per_minute=round(line.admitted_per_minute),
+    )
+
+
+def _draw(line: LineSummary) -> DrawStatus | None:
+    """None where places are not drawn and nobody asked for it."""
+    if not line.draw_state and not line.draw_message:
+        return None
+    return DrawStatus.model_validate(
+        {
+            "state": DrawState(line.draw_state.capitalize()),
+            "commitment": line.draw_commitment,
+            "at": line.draw_at or None,
+            "arrivals": line.draw_arrivals,
+            "root": line.draw_root,
+            "message": line.draw_message,
+        }
     )
 
 

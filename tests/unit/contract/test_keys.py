@@ -51,6 +51,8 @@ def test_a_ring_shows_no_key() -> None:
 
 FROZEN_EVENT_KEY = "633c5fc14d7eda1b1ee0b5fba4976691b7e9e23353ec8d4769ea47e568eed14e"
 FROZEN_PURPOSE_KEYS = {
+    Purpose.ARRIVAL: "70baebd9fa9967ee7886c35755024a25bac1509e543ecf36cfffd558b04b2c06",
+    Purpose.DRAW: "74e02a278b168f7b5c0d69ac678aedb2dcda86dce3feac17b2b44a5ef34768c7",
     Purpose.IDENTITY: "08942eab0c82240978a5139e38d2f991e320ce2e6e7fd4ccc240d046c7cd261a",
     Purpose.PLACE: "b286c1b65f33bc7688aa9e92ae34fd260197087aaff66bd354947fdaa0d87359",
     Purpose.PASS: "31b5f2182f8bbc5da9f845a7071a43802b0bac17c3461b977199e31aa9fb002f",

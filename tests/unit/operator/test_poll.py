@@ -53,7 +53,7 @@ class Published(FiguresReader):
     def _line(self) -> LineSummary | None:
         if self.waiting is None:
             return None
-        zeros = dict.fromkeys(LineSummary.model_fields, 0)
+        zeros = {name: 0 for name, field in LineSummary.model_fields.items() if field.is_required()}
         return LineSummary.model_validate({**zeros, "at": time.time(), "waiting": self.waiting, "capacity": 10})
 
 

@@ -40,6 +40,7 @@ def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfi
         opens_at=spec.opens_at,
         closes_at=spec.closes_at,
         pre_queue_opens_at=spec.pre_queue.opens_at if spec.pre_queue else None,
+        pre_queue_order=spec.pre_queue.order if spec.pre_queue else contract.LineOrder.FIFO,
         paused=spec.paused,
         closing=closing,
         currency=spec.currency,

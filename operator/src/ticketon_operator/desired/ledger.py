@@ -7,7 +7,7 @@ inventory finds its Job done; another image, connection or inventory is another 
 from datetime import UTC, datetime
 from typing import Any
 
-from ticketon_contract.config import Admission, EventConfig
+from ticketon_contract.config import Admission, EventConfig, LineOrder
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.desired import pods
 from ticketon_operator.desired.inputs import Inputs
@@ -63,6 +63,7 @@ def inventory_part(config: EventConfig) -> EventConfig:
             "opens_at": _FIXED_TIME,
             "closes_at": None,
             "pre_queue_opens_at": None,
+            "pre_queue_order": LineOrder.FIFO,
             "title": config.name,
             "venue": "",
             "max_per_buyer": 1,

@@ -55,6 +55,13 @@ class Admission(_Model):
     grace_seconds: Annotated[int, Field(ge=1)] = 120
 
 
+class LineOrder(StrEnum):
+    """How arrivals before ``opens_at`` are ordered: as they came, or by a draw that anybody can recompute."""
+
+    FIFO = "FIFO"
+    RANDOM = "Random"
+
+
 class ProviderProtocol(StrEnum):
     """Whether money is reserved before it is taken (TwoPhase) or taken at once (OnePhase)."""
 
@@ -96,6 +103,7 @@ class EventConfig(_Model):
     opens_at: AwareDatetime
     closes_at: AwareDatetime | None = None
     pre_queue_opens_at: AwareDatetime | None = None  # joins are accepted from here on; None: from opens_at
+    pre_queue_order: LineOrder = LineOrder.FIFO
     paused: bool = False
     closing: bool = False  # being deleted: intake and joins are closed, payments in flight settle
     # The ledger's word (`ticketon cancel-event`), not the organiser's: servers set it, and it is never written.
@@ -115,6 +123,11 @@ class EventConfig(_Model):
     @property
     def capacity(self) -> int:
         return sum(zone.size for zone in self.zones)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether places of the pre-queue are to be drawn. A draw that was committed to takes place in any case."""
+        return self.pre_queue_opens_at is not None and self.pre_queue_order is LineOrder.RANDOM
 
     def joins_open(self, now: datetime) -> bool:
         """Whether a place can be taken at ``now``."""

@@ -23,8 +23,10 @@ class Purpose(StrEnum):
     IDENTITY = "identity"
     PLACE = "place"
     PASS = "pass"  # noqa: S105 - the name of a kind of token
+    ARRIVAL = "arrival"
     PAYMENT = "payment"
     TICKET = "ticket"
+    DRAW = "draw"  # of no token: the secret of a draw is derived with it
 
 
 def hkdf(secret: bytes, info: str) -> bytes:

@@ -33,6 +33,14 @@ class LineSummary(_Figures):
     held: int
     free: int
 
+    # The draw of the pre-queue, empty where there is none; its state is open (arrivals are recorded) or drawn.
+    draw_state: str = ""
+    draw_commitment: str = ""
+    draw_at: str = ""  # RFC 3339: when the log closes, as the ledger has it in force
+    draw_arrivals: int = 0
+    draw_root: str = ""
+    draw_message: str = ""  # what of the specification is not in force, and why
+
     @property
     def sold_out(self) -> bool:
         return self.capacity > 0 and self.sold >= self.capacity

@@ -53,6 +53,14 @@ class Place(_Claims):
     shown: Annotated[int | None, Field(alias="p", ge=0)] = None
 
 
+class Arrival(_Claims):
+    """An arrival before a draw: its ``index`` in the log, and the log's ``head`` (base64url) once it was appended."""
+
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    index: Annotated[int, Field(alias="i", ge=1)]
+    head: Annotated[str | None, Field(alias="h", max_length=64)] = None
+
+
 class Pass(_Claims):
     """The right to hold seats until ``expires_at`` (seconds since the epoch)."""
 
@@ -83,6 +91,7 @@ _TYPE_OF_PURPOSE: dict[Purpose, type[_Claims]] = {
     Purpose.IDENTITY: Identity,
     Purpose.PLACE: Place,
     Purpose.PASS: Pass,
+    Purpose.ARRIVAL: Arrival,
     Purpose.PAYMENT: PaymentGrant,
     Purpose.TICKET: TicketClaim,
 }
@@ -108,6 +117,18 @@ class Signer:
         payload = _encode(claims.model_dump_json(by_alias=True).encode())
         key = self._keys[_PURPOSE_OF_TYPE[type(claims)]][self._active]
         return f"{self._active}.{payload}.{_encode(hmac.digest(key, payload.encode(), 'sha256'))}"
+
+    @property
+    def active(self) -> str:
+        """The id of the key that signs."""
+        return self._active
+
+    def derive(self, purpose: Purpose, key_id: str, context: bytes) -> bytes:
+        """Return 32 bytes that only who has the key can tell from ``context``; raises UnknownKeyError."""
+        key = self._keys[purpose].get(key_id)
+        if key is None:
+            raise UnknownKeyError(f"the key {key_id} has been retired")
+        return hmac.digest(key, context, "sha256")
 
     def verify(self, token: str, kind: type[ClaimsT], *, now: float) -> ClaimsT:
         """Return the claims; raises TokenError. ``now`` is in seconds since the epoch."""

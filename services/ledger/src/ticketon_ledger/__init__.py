@@ -6,7 +6,8 @@ Postgres is the only witness of who owns a seat and who paid. Layers, each impor
 - ``errors``, ``records``: what callers see; ``best_available``: which seats lie together (pure)
 - ``database``: the only importer of asyncpg; connection faults become LedgerUnavailable here
 - ``choices``: what this process believes to be free
-- ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``line``, ``inventory``: statements
+- ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``inventory``: statements
+- ``line``, ``draws``: statements of the waiting line: its ceilings, and the draw of a pre-queue
 - ``refunds``: money that goes back (``refund_plan``: what may, pure); ``cancellation``: all of an event's
 - ``announcements``: what the orders topic is told
 - ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records
@@ -19,12 +20,16 @@ Every row carries its ``event`` (``namespace/name``): one database may serve man
 from ticketon_ledger.errors import (
     AlreadyPaying,
     BuyerLimit,
+    DrawPending,
+    DrawRefused,
+    EpochBehind,
     EventCancelled,
     HoldLost,
     InventoryRefused,
     KeyReused,
     LedgerError,
     LedgerUnavailable,
+    LogClosed,
     NotYours,
     SeatsTaken,
     SoldOut,
@@ -34,8 +39,10 @@ from ticketon_ledger.errors import (
 from ticketon_ledger.ledger import Ledger
 from ticketon_ledger.records import (
     Ceilings,
+    Draw,
     Hold,
     HoldState,
+    Logged,
     Order,
     OrderState,
     Payment,
@@ -53,6 +60,10 @@ __all__ = [
     "AlreadyPaying",
     "BuyerLimit",
     "Ceilings",
+    "Draw",
+    "DrawPending",
+    "DrawRefused",
+    "EpochBehind",
     "EventCancelled",
     "Hold",
     "HoldLost",
@@ -62,6 +73,8 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerUnavailable",
+    "LogClosed",
+    "Logged",
     "NotYours",
     "Order",
     "OrderState",

@@ -14,6 +14,10 @@ LedgerError
 ├── EventCancelled         the whole event is cancelled: nothing is sold any more
 ├── NotRefundable          there is nothing to give back for this order, as it stands
 ├── RefundTooLarge         more than is left of what was paid
+├── DrawPending            no number is given out before the draw
+├── DrawRefused            there can be no draw: numbers were given out in order of arrival, or it is too late
+├── EpochBehind            a ceiling was asked for in an epoch that is over
+├── LogClosed              the arrival log takes no more entries
 ├── BadValue               a value that Postgres cannot hold, such as text with a NUL
 ├── Duplicate              a unique index refused a row; callers here find out which and say it better
 └── InventoryRefused       the inventory asked for would touch what is sold; the last good one stays in force
@@ -131,6 +135,36 @@ class RefundTooLarge(LedgerError):
     def __init__(self, order_id: str, asked: int, left: int, hint: str) -> None:
         super().__init__(f"order {order_id}: {asked} asked for, {left} left of what was paid; {hint}")
         self.left = left
+
+
+class DrawPending(LedgerError):
+    """Arrivals of this event are recorded for a draw; numbers are given out from then on."""
+
+    def __init__(self) -> None:
+        super().__init__("places of this event are drawn; until then arrivals are recorded, and no number is given out")
+
+
+class DrawRefused(LedgerError):
+    """``reason`` is fit for the status of the TicketEvent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class EpochBehind(LedgerError):
+    """The line has begun another epoch: counters of this one are not used any more."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"the line is in epoch {epoch} already; begin anew above its ceilings")
+        self.epoch = epoch
+
+
+class LogClosed(LedgerError):
+    """The time of the draw has come, or there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("the arrival log is closed; take a number behind those that were drawn")
 
 
 class BadValue(LedgerError):

@@ -1,16 +1,17 @@
 """One object with all that the services ask of the ledger. It only hands on to the modules of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from ticketon_contract.config import EventConfig, Zone
-from ticketon_ledger import cancellation, holds, inventory, line, orders, seats
+from ticketon_ledger import cancellation, draws, holds, inventory, line, orders, seats
 from ticketon_ledger.choices import Choices
 from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
 from ticketon_ledger.payments import Acceptance, Accepting
-from ticketon_ledger.records import Ceilings, Hold, Order, Payment, SeatMap, Ticket, ZoneCounts
+from ticketon_ledger.records import Ceilings, Draw, Hold, Logged, Order, Payment, SeatMap, Ticket, ZoneCounts
 
 
 class Ledger:
@@ -116,9 +117,11 @@ class Ledger:
 
     # The line
 
-    async def raise_ceiling(self, event: str, kind: line.CeilingKind, *, at_least: int, block: int) -> int:
-        """A ceiling of at least ``at_least``, raised by a block where it was lower."""
-        return await line.raise_ceiling(self.database, event, kind, at_least=at_least, block=block)
+    async def raise_ceiling(
+        self, event: str, kind: line.CeilingKind, *, at_least: int, block: int, epoch: int | None = None
+    ) -> int:
+        """A ceiling of at least ``at_least``, raised by a block where it was lower; raises DrawPending, EpochBehind."""
+        return await line.raise_ceiling(self.database, event, kind, at_least=at_least, block=block, epoch=epoch)
 
     async def ceilings(self, event: str) -> Ceilings:
         """The line's ceilings and epoch; zeros before the first was raised."""
@@ -127,6 +130,54 @@ class Ledger:
     async def begin_epoch(self, event: str, *, after: int) -> Ceilings:
         """Leave epoch ``after`` for the next, once, whoever asks; returns what is in force now."""
         return await line.begin_epoch(self.database, event, after=after)
+
+    # The draw
+
+    async def draw(self, event: str) -> Draw | None:
+        """The draw of an event, None where none was committed to."""
+        return await draws.draw(self.database, event)
+
+    async def commit_to_draw(
+        self, event: str, *, commitment: bytes, key_id: str, nonce: bytes, closes_at: datetime, generation: int
+    ) -> Draw:
+        """Commit to a draw, once; the one in force. Raises DrawRefused."""
+        return await draws.commit(
+            self.database,
+            event,
+            commitment=commitment,
+            key_id=key_id,
+            nonce=nonce,
+            closes_at=closes_at,
+            generation=generation,
+        )
+
+    async def move_draw(self, event: str, *, closes_at: datetime, generation: int) -> Draw | None:
+        """Take a newer time, where it is not earlier than one that somebody was told; the draw in force."""
+        return await draws.move(self.database, event, closes_at=closes_at, generation=generation)
+
+    async def append_arrivals(self, event: str, entries: Sequence[bytes]) -> list[Logged]:
+        """Record arrivals, each once; raises LogClosed."""
+        return await draws.append(self.database, event, entries)
+
+    async def find_arrivals(self, event: str, entries: Sequence[bytes]) -> Mapping[bytes, int]:
+        """Indices of the entries that are in the log."""
+        return await draws.find(self.database, event, entries)
+
+    async def leave_draw(self, event: str, entry: bytes) -> None:
+        """Note that who came has left; the entry stays."""
+        await draws.leave(self.database, event, entry)
+
+    async def close_log(self, event: str, *, secret: bytes) -> Draw:
+        """Close the log when its time has come, once; the draw as it is. Raises ValueError for another secret."""
+        return await draws.close(self.database, event, secret=secret)
+
+    async def log_page(self, event: str, *, first: int, last: int) -> list[bytes]:
+        """Entries ``first`` to ``last`` of the log, in order."""
+        return await draws.page(self.database, event, first=first, last=last)
+
+    async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]:
+        """Index and entry of all who left before the draw."""
+        return await draws.gone(self.database, event)
 
     # Orders
 

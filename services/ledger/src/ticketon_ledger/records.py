@@ -236,11 +236,43 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """No number above ``issued`` is given out, none above ``serving`` is called, whatever Redis says."""
+    """No number above ``issued`` is given out, none above ``serving`` is called, whatever Redis says.
+
+    Numbers up to ``drawn`` were given by the draw: all of them are people.
+    """
 
     issued: int
     serving: int
     epoch: int
+    drawn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The draw of an event's pre-queue. ``head`` is of the log so far, and its root once ``closed_at`` is set.
+
+    ``secret`` is None until then; before, it is derived from ``nonce`` with the key ``key_id`` of the event.
+    """
+
+    commitment: bytes
+    key_id: str
+    nonce: bytes
+    closes_at: datetime
+    schedule: list[datetime]
+    generation: int
+    committed_at: datetime
+    arrivals: int
+    head: bytes
+    closed_at: datetime | None = None
+    secret: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry of the arrival log. ``head``: of the log just after it, where this call appended it, else None."""
+
+    index: int
+    head: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, Identity, Index, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, Identity, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 from ticketon_ledger.records import (
@@ -290,9 +290,45 @@ class Outbox(SQLModel, table=True):
 
 
 class Line(SQLModel, table=True):
-    """Ceilings of the waiting line: Redis may lose numbers, never exceed them."""
+    """Ceilings of the waiting line: Redis may lose numbers, never exceed them.
+
+    ``drawing``: no number at all is given out before the draw. ``drawn``: numbers up to this one were given by it.
+    """
 
     event: str = _text(key=True)
     issued: int = _big()
     serving: int = _big()
     epoch: int = _count()
+    drawing: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    drawn: int = _big()
+
+
+class Draw(SQLModel, table=True):
+    """The draw of an event's pre-queue: committed to once, closed once. ``head`` is the root once it is closed."""
+
+    event: str = _text(key=True)
+    commitment: bytes = Field(sa_type=LargeBinary)
+    key_id: str = _text()  # with ``nonce``, what the secret is derived from
+    nonce: bytes = Field(sa_type=LargeBinary)
+    secret: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)  # from the closing on
+    closes_at: datetime = _time()
+    schedule: list[datetime] = Field(sa_type=ARRAY(DateTime(timezone=True)))  # every closes_at that was announced
+    generation: int = _big()  # of the configuration that closes_at came from
+    committed_at: datetime = _time()
+    closed_at: datetime | None = _optional_time()
+    arrivals: int = _big()
+    head: bytes = Field(sa_type=LargeBinary)
+
+
+class Arrival(SQLModel, table=True):
+    """One entry of the arrival log. ``gone``: who came has left before the draw; the entry stays."""
+
+    __table_args__ = (
+        Index("arrival_entry", "event", "entry", unique=True),
+        Index("arrival_gone", "event", "index", postgresql_where=text("gone")),
+    )
+
+    event: str = _text(key=True)
+    index: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    entry: bytes = Field(sa_type=LargeBinary)
+    gone: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

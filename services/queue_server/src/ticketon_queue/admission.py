@@ -34,6 +34,9 @@ FARTHEST_SECONDS = 60.0
 UNKNOWN_SECONDS = 5.0
 JITTER = 0.2
 
+#: How many a second come back for their place once it is drawn, over all servers.
+DRAW_LOOKS_PER_SECOND = 25_000
+
 _GAP = re.compile(r"(\d+)-(\d+)")
 
 
@@ -114,3 +117,11 @@ def retry_after_seconds(eta: float | None, waiting: int, random: Random) -> floa
     farthest = min(FARTHEST_SECONDS, FAR_SECONDS * max(1.0, waiting / CROWD))
     wanted = min(UNKNOWN_SECONDS, farthest) if eta is None else min(max(eta / 2, NEAR_SECONDS), farthest)
     return round(wanted * (1 - JITTER * random.random()), 2)
+
+
+def draw_retry_seconds(until: float, arrivals: int, random: Random) -> float:
+    """When to look again before a draw in ``until`` seconds: seldom, and once it is over not all at the same moment."""
+    spread = min(FARTHEST_SECONDS, max(NEAR_SECONDS, arrivals / DRAW_LOOKS_PER_SECOND))
+    if until > 2 * FARTHEST_SECONDS:
+        return round(FARTHEST_SECONDS * (1 - JITTER * random.random()), 2)
+    return round(max(until, 0.0) + 0.2 + (spread - 0.2) * random.random(), 2)

@@ -6,12 +6,14 @@ Postgres before Redis learns of them. A Redis that forgot begins a new epoch abo
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from ticketon_contract.config import Admission
 from ticketon_ledger import Ceilings as Recorded
+from ticketon_ledger import EpochBehind
 from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, Snapshot, serving_block, serving_margin
-from ticketon_queue.line_store import Advanced, LineStore
+from ticketon_queue.line_store import Advanced, LineStore, RebaseNeededError
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,9 @@ Kind = Literal["issued", "serving"]
 class Records(Protocol):
     """What this module needs of the ledger."""
 
-    async def raise_ceiling(self, event: str, kind: Kind, *, at_least: int, block: int) -> int: ...
+    async def raise_ceiling(
+        self, event: str, kind: Kind, *, at_least: int, block: int, epoch: int | None = None
+    ) -> int: ...
 
     async def ceilings(self, event: str) -> Recorded: ...
 
@@ -57,32 +61,36 @@ class Ceilings:
         async with self._turn:
             # The epoch is read before Redis is looked at: whoever changes Redis in between has begun another one.
             recorded = await self._records.ceilings(self._event)
-            if await self._usable(store, suspect_epoch):
+            if await self._usable(store, recorded.epoch, suspect_epoch):
                 return
-            if recorded.issued > 0 and self.seen.issued == 0:
+            if recorded.issued > recorded.drawn and self.seen.issued == 0:
                 # A server that has seen the line knows which numbers there are: let it go first.
                 await asyncio.sleep(NEWCOMER_SECONDS)
-                if await self._usable(store, suspect_epoch):
+                if await self._usable(store, recorded.epoch, suspect_epoch):
                     return
             token = await store.prepare_rebase()
             begun = await self._records.begin_epoch(self._event, after=recorded.epoch)
-            first = await store.rebase(
-                token, epoch=begun.epoch, issued=begun.issued, serving=begun.serving, seen=self.seen
-            )
+            # Numbers that were drawn are people, whoever has seen them.
+            seen = self.seen if self.seen.issued >= begun.drawn else replace(self.seen, issued=begun.drawn, gaps=())
+            first = await store.rebase(token, epoch=begun.epoch, issued=begun.issued, serving=begun.serving, seen=seen)
             log.log(
                 logging.INFO if begun.issued == 0 else logging.WARNING,
                 "the line begins an epoch",
                 extra={"epoch": begun.epoch, "issued": begun.issued, "serving": begun.serving, "first": first},
             )
 
-    async def _usable(self, store: LineStore, suspect_epoch: int | None) -> bool:
+    async def _usable(self, store: LineStore, recorded_epoch: int, suspect_epoch: int | None) -> bool:
+        """Whether Redis' counters count; not those of an epoch that the ledger has left, as the draw makes it do."""
         held = await store.held()
-        return held.usable and held.epoch != suspect_epoch
+        return held.usable and held.epoch != suspect_epoch and held.epoch >= recorded_epoch
 
     async def raise_issued(self, store: LineStore, *, epoch: int, ceiling: int) -> None:
-        """Make room for the next block of numbers above ``ceiling``, which Redis held in ``epoch``."""
+        """Make room for the next block of numbers above ``ceiling``, which Redis held in ``epoch``.
+
+        Raises RebaseNeededError where that epoch is over, DrawPending.
+        """
         async with self._turn:
-            raised = await self._records.raise_ceiling(self._event, "issued", at_least=ceiling + 1, block=ISSUED_BLOCK)
+            raised = await self._raise("issued", at_least=ceiling + 1, block=ISSUED_BLOCK, epoch=epoch)
             await store.raise_ceilings(epoch=epoch, issued=raised, serving=0)
 
     async def keep_up(self, store: LineStore, advanced: Advanced, rules: Admission) -> bool:
@@ -94,6 +102,12 @@ class Ceilings:
         if wanted <= advanced.serving_ceiling:
             return False
         block = serving_block(rules.per_minute)
-        raised = await self._records.raise_ceiling(self._event, "serving", at_least=wanted, block=block)
+        raised = await self._raise("serving", at_least=wanted, block=block, epoch=line.epoch)
         await store.raise_ceilings(epoch=line.epoch, issued=0, serving=raised)
         return advanced.wanted_ceiling > 0
+
+    async def _raise(self, kind: Kind, *, at_least: int, block: int, epoch: int) -> int:
+        try:
+            return await self._records.raise_ceiling(self._event, kind, at_least=at_least, block=block, epoch=epoch)
+        except EpochBehind as error:
+            raise RebaseNeededError from error

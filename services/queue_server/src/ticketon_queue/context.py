@@ -11,6 +11,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_ledger import Ledger
 from ticketon_queue import credentials
 from ticketon_queue.credentials import Credentials
+from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
 from ticketon_queue.pages.folder import PageFolder
@@ -20,6 +21,7 @@ from ticketon_queue.pages.folder import PageFolder
 class Context:
     live: LiveEvent
     line: Line
+    draws: Draws
     ledger: Ledger
     feed: Feed
     health: Health

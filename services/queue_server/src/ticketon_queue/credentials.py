@@ -1,4 +1,4 @@
-"""What a buyer carries: identity, place and pass, as one cookie or one bearer token, joined by ``~``. Pure.
+"""What a buyer carries: identity, place, pass and arrival, as one cookie or one bearer token, joined by ``~``. Pure.
 
 Each token names its user, and all have to name the same one; a key of one purpose verifies no other, so the order of
 the tokens does not matter. A pass that has expired is left out: it says no more than the place beside it.
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Identity, Pass, Place, Signer, TokenError, UnknownKeyError
+from ticketon_contract.tokens import Arrival, Identity, Pass, Place, Signer, TokenError, UnknownKeyError
 
 SEPARATOR = "~"
-_KINDS: tuple[type[Identity] | type[Place] | type[Pass], ...] = (Identity, Place, Pass)
-#: Three of MAX_TOKEN_CHARS do not fit the bound on headers; real ones have some 130 characters each.
+Claims = Identity | Place | Pass | Arrival
+_KINDS: tuple[type[Claims], ...] = (Identity, Place, Pass, Arrival)
+#: Four of MAX_TOKEN_CHARS do not fit the bound on headers; real ones have some 130 characters each.
 MAX_BUNDLE_CHARS = 2048
 #: A place is worth nothing after the sale; a month outlives any.
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -31,21 +32,31 @@ class Credentials:
     user: str
     place: Place | None = None
     held_pass: Pass | None = None
+    arrival: Arrival | None = None
     tokens: tuple[tuple[object, str], ...] = ()  # claims, token
     from_cookie: bool = False
 
-    def token(self, claims: Identity | Place | Pass, signer: Signer) -> str:
+    def token(self, claims: Claims, signer: Signer) -> str:
         """Return the token of these claims: the one that came, or a new one."""
         return next((token for known, token in self.tokens if known == claims), None) or signer.sign(claims)
 
     def bundle(self, signer: Signer) -> str:
         """Return all tokens, joined."""
-        carried = (Identity(user=self.user), self.place, self.held_pass)
+        carried = (Identity(user=self.user), self.place, self.held_pass, self.arrival)
         return SEPARATOR.join(self.token(claims, signer) for claims in carried if claims is not None)
 
     def standing_at(self, place: Place | None, held_pass: Pass | None) -> "Credentials":
         """Return the same buyer with another place and pass."""
         return replace(self, place=place, held_pass=held_pass)
+
+    def arrived(self, arrival: Arrival) -> "Credentials":
+        """Return the same buyer with an arrival; one that tells more of itself is kept."""
+        known = self.arrival
+        return self if known is not None and known.index == arrival.index else replace(self, arrival=arrival)
+
+    def left(self) -> "Credentials":
+        """Return the same buyer without a place."""
+        return replace(self, place=None, held_pass=None, arrival=None)
 
 
 def new_user() -> str:
@@ -85,16 +96,17 @@ def verify(bundle: str, signer: Signer, *, now: float) -> Credentials:
         user=users.pop(),
         place=next((claims for claims, _ in found if isinstance(claims, Place)), None),
         held_pass=next((claims for claims, _ in found if isinstance(claims, Pass)), None),
+        arrival=next((claims for claims, _ in found if isinstance(claims, Arrival)), None),
         tokens=tuple(found),
     )
 
 
-def _claims(token: str, index: int, signer: Signer, *, now: float) -> Identity | Place | Pass | None:
+def _claims(token: str, index: int, signer: Signer, *, now: float) -> Claims | None:
     """Try the kind of this place in the bundle first; None for a pass that has expired."""
     reason = ""
     for kind in (_KINDS[index], *(_KINDS[:index] + _KINDS[index + 1 :])):
         try:
-            claims: Identity | Place | Pass = signer.verify(token, kind, now=now)
+            claims: Claims = signer.verify(token, kind, now=now)
         except UnknownKeyError as error:
             detail = f"{error.reason}; GET /v1/identity gives a new one"
             raise UnknownKeyProblemError(Problem.TOKEN_INVALID, detail) from error

@@ -26,12 +26,19 @@ _OF_PATH = {
     "/v1/seats": "seats",
     "/v1/event": "event",
     "/v1/identity": "identity",
+    "/v1/draw": "draw",
     "/line": "join",
     "/holds": "hold",
     "/": "page",
     "": "page",
 }
-_OF_PREFIX = (("/v1/holds", "hold"), ("/v1/orders", "orders"), ("/v1/tickets", "tickets"), ("/assets/", "assets"))
+_OF_PREFIX = (
+    ("/v1/draw/", "draw"),
+    ("/v1/holds", "hold"),
+    ("/v1/orders", "orders"),
+    ("/v1/tickets", "tickets"),
+    ("/assets/", "assets"),
+)
 
 
 def route_of(scope: Scope) -> str | None:

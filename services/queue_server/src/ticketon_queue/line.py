@@ -12,7 +12,7 @@ from enum import StrEnum
 from random import Random
 
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Pass, Place
+from ticketon_contract.tokens import Arrival, Pass, Place
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import LedgerUnavailable
 from ticketon_queue.admission import Snapshot, eta_seconds, retry_after_seconds
@@ -44,7 +44,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One buyer's place. ``kept``: Redis is away, and this is told from the tokens alone (epoch -1: from the pass)."""
+    """One buyer's place. ``kept``: Redis is away, and this is told from the tokens alone (epoch -1: from the pass).
+
+    ``arrival``: there is no number yet, it will be drawn; number and position are 0 until then.
+    """
 
     state: State
     number: int
@@ -53,6 +56,7 @@ class Standing:
     session_until: float | None = None  # seconds since the epoch
     new: bool = False
     kept: bool = False
+    arrival: Arrival | None = None
 
 
 def _unavailable(detail: str) -> ProblemError:
@@ -79,14 +83,31 @@ class Line:
         self._seen_at = time.monotonic()
         self.available = True
 
-    async def join(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing:
+    @property
+    def waiting(self) -> int:
+        """People who wait, for display and for scaling."""
+        return self.snapshot.waiting
+
+    async def join(
+        self,
+        user: str,
+        place: Place | None,
+        held_pass: Pass | None,
+        arrival: Arrival | None = None,  # noqa: ARG002 - for lines whose beginning is drawn
+    ) -> Standing:
         """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
         visited, found = await self._visit(_visit("j", user, place, held_pass))
         if found.state == "closed":
             raise self._refusal()
         return self._standing(visited.epoch, found, place)
 
-    async def look(self, user: str, place: Place | None, held_pass: Pass | None) -> Standing | None:
+    async def look(
+        self,
+        user: str,
+        place: Place | None,
+        held_pass: Pass | None,
+        arrival: Arrival | None = None,  # noqa: ARG002 - for lines whose beginning is drawn
+    ) -> Standing | None:
         """Where this buyer stands; None for who has no place. Raises UNAVAILABLE only for who brings no token."""
         if place is not None and held_pass is None and self._knows(place):
             if time.monotonic() - self._seen_at < FRESH_SECONDS:
@@ -103,7 +124,12 @@ class Line:
             raise
         return None if found.state == "none" else self._standing(visited.epoch, found, place)
 
-    async def leave(self, user: str, place: Place | None) -> None:
+    async def leave(
+        self,
+        user: str,
+        place: Place | None,
+        arrival: Arrival | None = None,  # noqa: ARG002 - for lines whose beginning is drawn
+    ) -> None:
         """Give the place up; whoever has none has nothing to give. Raises UNAVAILABLE."""
         await self._visit(_visit("l", user, place, None))
 

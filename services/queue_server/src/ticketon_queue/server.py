@@ -19,10 +19,11 @@ from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.seats import Seats
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.context import Context
+from ticketon_queue.drawn_line import DrawnLine
+from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.gateway import Gateway
 from ticketon_queue.holding import Holding
-from ticketon_queue.line import Line
 from ticketon_queue.line_store import LineStore
 from ticketon_queue.pages import forms
 from ticketon_queue.pages.folder import FOLDER, PageFolder
@@ -64,11 +65,19 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
     visitors, ticking = LineStore(redis_url, ref), LineStore(redis_url, ref)
     async with await Ledger.connect(postgres_url, max_connections=LEDGER_CONNECTIONS) as ledger:
         ceilings = Ceilings(ledger, str(ref))
-        line = Line(live, visitors, ceilings)
+        draws = Draws(live, ledger)
+        line = DrawnLine(live, visitors, ceilings, draws)
         pages = PageFolder(ref, Path(environ.get("TICKETON_PAGE_FOLDER") or FOLDER))
-        context = Context(live=live, line=line, ledger=ledger, feed=Feed(), health=health, pages=pages)
+        context = Context(live=live, line=line, draws=draws, ledger=ledger, feed=Feed(), health=health, pages=pages)
         ticker = Ticker(
-            live=live, line=line, feed=context.feed, store=ticking, ceilings=ceilings, ledger=ledger, health=health
+            live=live,
+            line=line,
+            draws=draws,
+            feed=context.feed,
+            store=ticking,
+            ceilings=ceilings,
+            ledger=ledger,
+            health=health,
         )
         running = asyncio.create_task(ticker.run())
         try:

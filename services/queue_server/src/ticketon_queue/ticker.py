@@ -14,10 +14,13 @@ from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import Ledger, LedgerError, ZoneCounts
 from ticketon_queue import metrics
+from ticketon_queue.api.documents import draw_figures
 from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
-from ticketon_queue.line_store import Advanced, LineStore, LineUnavailableError, RebaseNeededError
+from ticketon_queue.line_store import Advanced, LineStore, LineUnavailableError, RebaseNeededError, Visit
+from ticketon_queue.visits import MOST_VISITS
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class Ticker:
         *,
         live: LiveEvent,
         line: Line,
+        draws: Draws,
         feed: Feed,
         store: LineStore,
         ceilings: Ceilings,
@@ -54,6 +58,7 @@ class Ticker:
     ) -> None:
         self._live = live
         self._line = line
+        self._draws = draws
         self._feed = feed
         self._store = store
         self._ceilings = ceilings
@@ -61,11 +66,12 @@ class Ticker:
         self._health = health
         self._counts: list[ZoneCounts] = []
         self._raising: asyncio.Task[bool] | None = None
+        self._gone_epoch = -1  # in which those who left before the draw were said to have left
 
     async def run(self) -> None:
         """Tick until cancelled; no failure ends it."""
         async with asyncio.TaskGroup() as group:
-            for step in (self._advance, self._configure, self._publish):
+            for step in (self._advance, self._configure, self._publish, self._draw):
                 group.create_task(self._forever(step))
 
     async def _forever(self, step: Step) -> None:
@@ -90,11 +96,24 @@ class Ticker:
             await self._ceilings.rebase(self._store)
             advanced = await self._store.advance(config.admission, is_open=is_open)
         self._see(advanced)
-        if await self._keep_up(advanced):
+        if self._numbers_wait(advanced):
+            return ADVANCE_SECONDS
+        try:
+            again = await self._keep_up(advanced)
+        except RebaseNeededError:  # the ledger has left this epoch
+            await self._ceilings.rebase(self._store)
+            again = True
+        if again:
             return 0.0
         if advanced.next_ms is None:
             return ADVANCE_SECONDS
         return min(ADVANCE_SECONDS, max(LEAST_SECONDS, advanced.next_ms / 1000))
+
+    def _numbers_wait(self, advanced: Advanced) -> bool:
+        """Whether no number is made ready yet: a number that may have been given out rules a draw out."""
+        if self._draws.numbers_wait:
+            return True
+        return advanced.snapshot.issued == 0 and not self._live.config.joins_open(datetime.now(UTC))
 
     async def _keep_up(self, advanced: Advanced) -> bool:
         """Have ceilings raised, and wait a tick for it at most: a Postgres that hangs must not stop the line."""
@@ -128,6 +147,28 @@ class Ticker:
             self._feed.tell()
         return CONFIG_SECONDS
 
+    async def _draw(self) -> float:
+        """Commit to the draw, close its log, and let numbers go on above those that were drawn."""
+        draws = self._draws
+        if draws.watched:
+            await draws.refresh()
+        if draws.record is None or not draws.closed or not self._line.available:
+            return draws.pause()
+        if self._line.snapshot.issued < draws.record.arrivals:
+            await self._ceilings.rebase(self._store)
+            return ADVANCE_SECONDS
+        if self._gone_epoch != self._line.snapshot.epoch:
+            epoch = self._line.snapshot.epoch
+            await self._skip_gone()
+            self._gone_epoch = epoch
+        return draws.pause()
+
+    async def _skip_gone(self) -> None:
+        """Numbers of those who left before the draw are skipped, as those of everybody who leaves."""
+        visits = [Visit("l", name, number) for number, name in await self._draws.gone()]
+        for first in range(0, len(visits), MOST_VISITS):
+            await self._store.visit(visits[first : first + MOST_VISITS], session_seconds=1, joins_open=False)
+
     async def _publish(self) -> float:
         """Figures for the operator, by one server a second; all look whether the event stands, and so for Postgres."""
         begun = time.monotonic()
@@ -148,20 +189,22 @@ class Ticker:
         return max(0.0, PUBLISH_SECONDS - (time.monotonic() - begun))
 
     def _summary(self) -> LineSummary:
-        line = self._line.snapshot
+        line, draws = self._line.snapshot, self._draws
+        joins_per_second = draws.arrivals_per_second if draws.open else line.joins_per_second
         return LineSummary(
             at=time.time(),
             issued=line.issued,
             serving=line.serving,
-            waiting=line.waiting,
+            waiting=self._line.waiting,
             active=line.active,
-            joins_per_second=round(line.joins_per_second, 3),
+            joins_per_second=round(joins_per_second, 3),
             admitted_per_minute=round(line.admitted_per_minute, 3),
             capacity=sum(zone.capacity for zone in self._counts),
             sold=sum(zone.sold for zone in self._counts),
             paying=sum(zone.paying for zone in self._counts),
             held=sum(zone.held for zone in self._counts),
             free=sum(zone.free for zone in self._counts),
+            **draw_figures(draws.record, draws.message),
         )
 
     def _note(self, store: str, error: Exception) -> None:

@@ -1,20 +1,32 @@
 """The ledger's records and the configuration as documents of the API. Pure."""
 
+from typing import Any
+
 from ticketon_contract.config import EventConfig
+from ticketon_contract.draw import PAGE_ENTRIES
 from ticketon_contract.tokens import PaymentGrant, Signer, TicketClaim
-from ticketon_ledger import Hold, Order, Ticket, TicketState
-from ticketon_queue.api.models import EventDocument, HoldDocument, OrderDocument, TicketDocument, ZoneDocument
+from ticketon_ledger import Draw, Hold, Order, Ticket, TicketState
+from ticketon_queue.api.models import (
+    DrawDocument,
+    EventDocument,
+    HoldDocument,
+    OrderDocument,
+    TicketDocument,
+    ZoneDocument,
+)
 from ticketon_queue.context import timestamp
 
 #: A payment that arrives as its hold ends is the ledger's to judge; the grant must not end before the ledger does.
 GRANT_SECONDS = 120
+#: Of the rules in docs/draw.md.
+DRAW_VERSION = 1
 
 
 def payments_url(config: EventConfig) -> str:
     return f"{config.payments.base_url}/v1/payments"
 
 
-def event_document(config: EventConfig) -> EventDocument:
+def event_document(config: EventConfig, draw: Draw | None) -> EventDocument:
     return EventDocument(
         title=config.title,
         venue=config.venue,
@@ -39,7 +51,47 @@ def event_document(config: EventConfig) -> EventDocument:
         max_per_buyer=config.max_per_buyer,
         hold_seconds=config.hold_seconds,
         payments_url=payments_url(config),
+        draw=draw_document(config, draw) if draw else None,
     )
+
+
+def draw_state(draw: Draw) -> str:
+    return "open" if draw.closed_at is None else "drawn"
+
+
+def draw_document(config: EventConfig, draw: Draw) -> DrawDocument:
+    """What docs/draw.md describes; nothing of the secret before the log is closed."""
+    drawn = draw.closed_at is not None
+    return DrawDocument(
+        version=DRAW_VERSION,
+        event=str(config.ref),
+        state=draw_state(draw),
+        commitment=draw.commitment.hex(),
+        committed_at=timestamp(draw.committed_at),
+        draw_at=timestamp(draw.closes_at),
+        announced=[timestamp(at) for at in draw.schedule],
+        arrivals=draw.arrivals,
+        head=draw.head.hex(),
+        closed_at=timestamp(draw.closed_at) if draw.closed_at else None,
+        root=draw.head.hex() if drawn else None,
+        secret=draw.secret.hex() if drawn and draw.secret is not None else None,
+        page_entries=PAGE_ENTRIES,
+        log=f"{config.base_url}/v1/draw/log/{{page}}",
+    )
+
+
+def draw_figures(draw: Draw | None, message: str) -> dict[str, Any]:
+    """The draw as the line's summary has it."""
+    if draw is None:
+        return {"draw_message": message}
+    return {
+        "draw_state": draw_state(draw),
+        "draw_commitment": draw.commitment.hex(),
+        "draw_at": timestamp(draw.closes_at),
+        "draw_arrivals": draw.arrivals,
+        "draw_root": draw.head.hex() if draw.closed_at is not None else "",
+        "draw_message": message,
+    }
 
 
 def grant(hold: Hold, signer: Signer) -> str:

@@ -62,7 +62,7 @@ class LineEvents:
         """Stream the line to somebody near the front. Everybody else: 503, and when to poll."""
         context = self._context
         buyer = context.buyer(request)
-        standing = await context.line.look(buyer.user, buyer.place, buyer.held_pass)
+        standing = await context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         if standing is None:
             raise ProblemError(Problem.NOT_FOUND, "you have no place in the line; POST /v1/line takes one")
         ahead = context.line.snapshot.position(standing.number)

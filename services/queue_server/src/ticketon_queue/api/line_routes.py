@@ -3,6 +3,7 @@
 ``gateway`` calls them without FastAPI in between; FastAPI knows them for openapi.json and as a second way in.
 """
 
+import base64
 import json
 import math
 from collections.abc import Awaitable, Callable
@@ -13,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketon_contract.config import EventConfig
+from ticketon_contract.draw import entry_of
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Identity, Pass, Place
+from ticketon_contract.tokens import Arrival, Identity, Pass, Place
+from ticketon_ledger import Draw
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.rendering import compact, entity_tag, json_response
 from ticketon_queue.context import Context, timestamp
@@ -44,7 +47,7 @@ async def _object_or_nothing(request: Request) -> None:
 class _Served:
     """An answer, and what it was made of: while that is the same, so is the answer."""
 
-    source: tuple[EventConfig, Snapshot, bool]
+    source: tuple[EventConfig, Snapshot, bool, Draw | None]
     body: bytes
     tag: str
 
@@ -72,13 +75,13 @@ class LineRoutes:
         """Take a place in the line, or find the one you have."""
         await _object_or_nothing(request)
         buyer = self._context.buyer(request)
-        standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass)
+        standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         return self.place(buyer, standing, 201 if standing.new else 200)
 
     async def look(self, request: Request) -> Response:
         """Say where you stand; when it is your turn, this takes up the call and gives the pass."""
         buyer = self._context.buyer(request)
-        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass)
+        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         if standing is None:
             raise ProblemError(Problem.NOT_FOUND, "you have no place in the line; POST /v1/line takes one")
         return self.place(buyer, standing, 200)
@@ -86,10 +89,10 @@ class LineRoutes:
     async def leave(self, request: Request) -> Response:
         """Give the place up. The number is skipped, and never given to anybody else."""
         buyer = self._context.buyer(request)
-        await self._context.line.leave(buyer.user, buyer.place)
+        await self._context.line.leave(buyer.user, buyer.place, buyer.arrival)
         headers = dict(_NO_STORE)
         if buyer.from_cookie:
-            left = buyer.standing_at(None, None).bundle(self._context.live.signer)
+            left = buyer.left().bundle(self._context.live.signer)
             headers["set-cookie"] = set_cookie(self._context.live.config.ref.cookie, left)
         return Response(status_code=204, headers=headers)
 
@@ -115,18 +118,20 @@ class LineRoutes:
         held_pass = None
         if standing.session_until is not None and standing.state in {State.ADMITTED, State.DONE}:
             held_pass = Pass(user=buyer.user, number=standing.number, expires_at=int(standing.session_until))
-        carried = buyer
+        carried = buyer if standing.arrival is None else buyer.arrived(standing.arrival)
         if standing.epoch >= 0:
             place = Place(user=buyer.user, number=standing.number, epoch=standing.epoch, shown=standing.position)
             carried = buyer.standing_at(place, held_pass)
         document: dict[str, Any] = {
-            "number": standing.number,
-            "position": standing.position,
+            "number": standing.number or None,
+            "position": None if standing.arrival is not None else standing.position,
             "state": standing.state,
             "eta_seconds": self._context.line.eta(standing),
             "retry_after_seconds": self._context.line.retry_after(standing),
             "token": carried.bundle(signer),
         }
+        if carried.arrival is not None:
+            document |= self._arrival(carried.arrival)
         if standing.kept:
             document["kept"] = True
         if held_pass is not None:
@@ -134,20 +139,29 @@ class LineRoutes:
             document["session_expires_at"] = timestamp(held_pass.expires_at)
         return document, carried
 
+    def _arrival(self, arrival: Arrival) -> dict[str, Any]:
+        """Return what an arrival is in the published log, and when the draw is, or was."""
+        context = self._context
+        record = context.draws.record
+        entry = entry_of(context.live.config.ref, arrival.user).hex()
+        head = None if arrival.head is None else base64.urlsafe_b64decode(arrival.head).hex()
+        at = timestamp(context.live.config.opens_at if record is None else record.closes_at)
+        return {"draw_at": at, "arrival": {"index": arrival.index, "entry": entry, "head": head}}
+
     def shared(self) -> tuple[bytes, str]:
         """Return the document of ``GET /v1/serving``, and its entity tag."""
         line = self._context.line
-        source = (self._context.live.config, line.snapshot, line.sold_out)
+        source = (self._context.live.config, line.snapshot, line.sold_out, self._context.draws.record)
         if self._served is not None and all(
             one is other for one, other in zip(self._served.source, source, strict=True)
         ):
             return self._served.body, self._served.tag
-        config, snapshot, sold_out = source
+        config, snapshot, sold_out, _ = source
         rate = snapshot.rate_per_minute
         body = compact(
             {
                 "serving": snapshot.serving,
-                "waiting": snapshot.waiting,
+                "waiting": line.waiting,
                 "rate_per_minute": None if rate is None else round(rate, 1),
                 "paused": config.paused,
                 "sold_out": sold_out,

@@ -22,6 +22,14 @@ class IdentityDocument(BaseModel):
     token: str
 
 
+class ArrivalDocument(BaseModel):
+    """An entry of the arrival log: what to look for once it is published."""
+
+    index: int
+    entry: str = Field(description="SHA-256 of who you are, hexadecimal: docs/draw.md.")
+    head: str | None = Field(description="The log's head just after this entry; null where it was found, not appended.")
+
+
 class PlaceDocument(BaseModel):
     """A place in the line."""
 
@@ -34,8 +42,10 @@ class PlaceDocument(BaseModel):
         token="k1.eyJ1IjoiLi4uIn0.c2ln~k1.eyJ1IjoiLi4uIiwibiI6NDgyMTF9.c2ln",  # noqa: S106 - an example
     )
 
-    number: int
-    position: int = Field(description="Calls until yours; never rises. 0: it is, or was, your turn.")
+    number: int | None = Field(description="null before the draw of places, where there is one.")
+    position: int | None = Field(
+        description="Calls until yours; never rises. 0: it is, or was, your turn. null before the draw."
+    )
     state: str = Field(description="pre_queue, waiting, admitted, done or gone")
     eta_seconds: int | None = Field(description="From the measured rate; null where that is unknown.")
     retry_after_seconds: float = Field(description="When to look again, with jitter.")
@@ -43,6 +53,10 @@ class PlaceDocument(BaseModel):
     kept: bool = Field(
         default=False, description="The line is away; this is told from your token, and your place is kept."
     )
+    draw_at: str | None = Field(
+        default=None, description="When places are drawn, or were; arriving earlier brings no advantage."
+    )
+    arrival: ArrivalDocument | None = None
     pass_: str | None = Field(default=None, alias="pass", description="Where admitted: the right to hold seats.")
     session_expires_at: str | None = None
 
@@ -74,6 +88,42 @@ class ZoneDocument(BaseModel):
     rows: int = 0
     seats_per_row: int = 0
     capacity: int
+
+
+class DrawDocument(BaseModel):
+    """The draw of places of those who arrive before the sale opens; docs/draw.md tells how to recompute it."""
+
+    model_config = _example(
+        version=1,
+        event="shows/spring-gala",
+        state="open",
+        commitment="5f0c…",
+        committed_at="2026-04-01T10:00:00Z",
+        draw_at="2026-04-01T11:00:00Z",
+        announced=["2026-04-01T11:00:00Z"],
+        arrivals=48211,
+        head="9b1d…",
+        closed_at=None,
+        root=None,
+        secret=None,
+        page_entries=10000,
+        log="https://tickets.example.com/spring-gala/v1/draw/log/{page}",
+    )
+
+    version: int
+    event: str
+    state: str = Field(description="open: arrivals are recorded. drawn: the secret and the log are published.")
+    commitment: str = Field(description="SHA-256 of the secret.")
+    committed_at: str
+    draw_at: str
+    announced: list[str] = Field(description="Every time that was announced for the draw, in order.")
+    arrivals: int
+    head: str = Field(description="Of the log so far.")
+    closed_at: str | None
+    root: str | None
+    secret: str | None
+    page_entries: int
+    log: str = Field(description="Where the log is published once places are drawn; pages count from 1.")
 
 
 class EventDocument(BaseModel):
@@ -110,6 +160,7 @@ class EventDocument(BaseModel):
     max_per_buyer: int
     hold_seconds: int
     payments_url: str
+    draw: DrawDocument | None = None
 
 
 class SeatDocument(BaseModel):

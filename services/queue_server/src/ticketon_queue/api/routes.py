@@ -14,7 +14,7 @@ from starlette.responses import Response
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import documented, install, problem_response
 from ticketon_ledger import LedgerError, SeatState, Ticket
-from ticketon_queue.api import documents, models
+from ticketon_queue.api import documents, draw_routes, models
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.ledger_faults import problem_of
 from ticketon_queue.api.line_events import LineEvents
@@ -48,6 +48,7 @@ def build(
     app.add_exception_handler(LedgerError, _on_ledger_error)
     _add_event(app, context, seats)
     _add_line(app, line, events)
+    draw_routes.add(app, context)
     _add_holds(app, context, holding, hold_routes)
     _add_orders(app, context)
     _add_tickets(app, context)
@@ -63,7 +64,7 @@ async def _on_ledger_error(_: Request, error: Exception) -> Response:
 def _add_event(app: FastAPI, context: Context, seats: Seats) -> None:
     @app.get("/v1/event", tags=["event"], summary="What is sold", response_model=models.EventDocument)
     async def event(request: Request) -> Response:
-        body = documents.event_document(context.live.config).model_dump_json().encode()
+        body = documents.event_document(context.live.config, context.draws.record).model_dump_json().encode()
         return cacheable(request, body, seconds=EVENT_SECONDS)
 
     @app.get(

@@ -36,8 +36,9 @@ class Forms:
 
     async def join(self, request: Request) -> Response:
         who = visitor(self._context, request)
+        buyer = who.buyer
         try:
-            standing = await self._context.line.join(who.buyer.user, who.buyer.place, who.buyer.held_pass)
+            standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         except ProblemError as error:
             return self._back(who.cookies, **_query(error))
         document, _ = self._line.describe(who.buyer, standing)
@@ -46,10 +47,10 @@ class Forms:
     async def leave(self, request: Request) -> Response:
         who = visitor(self._context, request)
         try:
-            await self._context.line.leave(who.buyer.user, who.buyer.place)
+            await self._context.line.leave(who.buyer.user, who.buyer.place, who.buyer.arrival)
         except ProblemError as error:
             return self._back(who.cookies, **_query(error))
-        left = who.buyer.standing_at(None, None).bundle(self._context.live.signer)
+        left = who.buyer.left().bundle(self._context.live.signer)
         return self._back([*who.cookies, set_cookie(self._context.live.config.ref.cookie, left)])
 
     async def hold(self, request: Request) -> Response:

@@ -89,7 +89,8 @@ class Views:
 
     async def _standing(self, who: Visitor) -> Standing | None:
         """Where the visitor stands; whoever only has an identity may have a place from another tab or device."""
-        standing = await self._context.line.look(who.buyer.user, who.buyer.place, who.buyer.held_pass)
+        buyer = who.buyer
+        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         if standing is not None:
             document, carried = self._line.describe(who.buyer, standing)
             if carried != who.buyer:
@@ -120,14 +121,38 @@ class Views:
                 "truth": f"before:{opens.timestamp():.0f}",
             }
             return self._render(request, who, "before.html", before)
-        values: dict[str, Any] = {"waiting": self._context.line.snapshot.waiting, "opens": None, "opens_text": ""}
-        if now < config.opens_at:
-            values |= {"opens": config.opens_at, "opens_text": moment(config.opens_at)}
+        draw = self._context.draws.record
+        drawn = draw is not None and draw.closed_at is None
+        values: dict[str, Any] = {"waiting": self._context.line.waiting, "opens": None, "opens_text": "", "drawn": drawn}
+        if now < config.opens_at or drawn:
+            opens = self._opens()
+            values |= {"opens": opens, "opens_text": moment(opens)}
         return self._render(request, who, "door.html", values | {"truth": "door"})
 
+    def _opens(self) -> datetime:
+        """When people are let in: the draw, where there is one, may be later than the configuration has it."""
+        draw, opens_at = self._context.draws.record, self._context.live.config.opens_at
+        return opens_at if draw is None or draw.closed_at is not None else max(draw.closes_at, opens_at)
+
+    def _before_the_draw(self, request: Request, who: Visitor, standing: Standing) -> Response:
+        opens = self._opens()
+        values = {
+            "refresh": max(1, round(self._context.line.retry_after(standing))),
+            "standing": standing,
+            "opens": opens,
+            "opens_text": moment(opens),
+            "left": seconds_until(opens.timestamp()),
+            "kept": standing.kept,
+            "waiting": self._context.line.waiting,
+            "truth": f"drawing:{opens.timestamp():.0f}",
+        }
+        return self._render(request, who, "drawing.html", values)
+
     def _waiting(self, request: Request, who: Visitor, standing: Standing) -> Response:
+        if standing.arrival is not None:
+            return self._before_the_draw(request, who, standing)
         config, line = self._context.live.config, self._context.line
-        pre_queue = standing.state is State.PRE_QUEUE
+        pre_queue = not config.on_sale(datetime.now(UTC))
         seconds = line.eta(standing)
         values = {
             "refresh": max(1, round(line.retry_after(standing))),

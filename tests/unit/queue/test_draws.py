@@ -1,0 +1,260 @@
+"""What a server makes of the ledger's draw: when it commits, moves and closes, and what buyers are told meanwhile."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from support.virtual_line import MemoryRecords
+from unit.queue.test_line import FakeStore, found, live
+
+from ticketon_contract.config import LineOrder
+from ticketon_contract.draw import commitment_of, entry_of, first_head, heads, places
+from ticketon_contract.keys import KeyRing, Purpose
+from ticketon_contract.names import EventRef
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_contract.tokens import Arrival, Signer
+from ticketon_http.live import LiveEvent
+from ticketon_ledger import Draw, DrawRefused, LedgerUnavailable, LogClosed, Logged
+from ticketon_queue.admission import FARTHEST_SECONDS, Snapshot, draw_retry_seconds
+from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.drawn_line import DrawnLine
+from ticketon_queue.draws import Draws
+from ticketon_queue.line import State
+
+EVENT = EventRef("shows", "gala")
+KIM = entry_of(EVENT, "kim")
+
+
+@dataclass
+class FakeLedger:
+    """The ledger's draw in memory. ``away`` makes every call fail, ``refusal`` every commitment."""
+
+    record: Draw | None = None
+    refusal: str = ""
+    away: bool = False
+    log: list[bytes] = field(default_factory=list)
+    appends: int = 0
+    commitments: int = 0
+
+    def _answer(self) -> None:
+        if self.away:
+            raise LedgerUnavailable("Postgres is away")
+
+    async def draw(self, event: str) -> Draw | None:
+        self._answer()
+        assert event == str(EVENT)
+        return self.record
+
+    async def commit_to_draw(self, event: str, **values: Any) -> Draw:
+        self._answer()
+        self.commitments += 1
+        if self.refusal:
+            raise DrawRefused(self.refusal)
+        head, closes_at = first_head(event, values["commitment"]), values["closes_at"]
+        self.record = Draw(**values, schedule=[closes_at], committed_at=datetime.now(UTC), arrivals=0, head=head)
+        return self.record
+
+    async def move_draw(self, event: str, *, closes_at: datetime, generation: int) -> Draw | None:
+        assert event
+        assert self.record is not None
+        self.record = replace(self.record, closes_at=closes_at, generation=generation)
+        return self.record
+
+    async def append_arrivals(self, event: str, entries: Sequence[bytes]) -> list[Logged]:
+        self._answer()
+        assert event
+        self.appends += 1
+        if self.record is None or self.record.closed_at is not None or self.record.closes_at <= datetime.now(UTC):
+            raise LogClosed
+        self.log += [entry for entry in entries if entry not in self.log]
+        head = heads(first_head(EVENT, self.record.commitment), self.log)[-1]
+        self.record = replace(self.record, arrivals=len(self.log), head=head)
+        return [Logged(self.log.index(entry) + 1, head) for entry in entries]
+
+    async def find_arrivals(self, event: str, entries: Sequence[bytes]) -> Mapping[bytes, int]:
+        self._answer()
+        assert event
+        return {entry: self.log.index(entry) + 1 for entry in entries if entry in self.log}
+
+    async def leave_draw(self, event: str, entry: bytes) -> None:
+        assert event
+        self.log.remove(entry)
+
+    async def close_log(self, event: str, *, secret: bytes) -> Draw:
+        assert event
+        assert self.record is not None
+        assert commitment_of(secret) == self.record.commitment
+        if self.record.closes_at <= datetime.now(UTC):
+            self.record = replace(self.record, closed_at=datetime.now(UTC), secret=secret)
+        return self.record
+
+    async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]:
+        assert event
+        return []
+
+    def due(self) -> None:
+        assert self.record is not None
+        self.record = replace(self.record, closes_at=datetime.now(UTC))
+
+
+def drawn(**values: Any) -> LiveEvent:
+    now = datetime.now(UTC)
+    return live(
+        **{
+            "opens_at": now + timedelta(hours=1),
+            "pre_queue_opens_at": now - timedelta(hours=1),
+            "pre_queue_order": LineOrder.RANDOM,
+            **values,
+        }
+    )
+
+
+def a_line(ledger: FakeLedger, event: LiveEvent | None = None, store: FakeStore | None = None) -> DrawnLine:
+    event = event or drawn()
+    ceilings = Ceilings(MemoryRecords(), str(EVENT))
+    line = DrawnLine(event, store or FakeStore(), ceilings, Draws(event, ledger), Random(1))  # type: ignore[arg-type]
+    line.see(Snapshot(epoch=1))
+    return line
+
+
+async def test_the_secret_that_is_committed_to_takes_the_key_and_the_nonce() -> None:
+    ledger, event = FakeLedger(), drawn()
+    await Draws(event, ledger).refresh()
+    assert ledger.record is not None
+    secret = event.signer.derive(Purpose.DRAW, ledger.record.key_id, ledger.record.nonce)
+    assert ledger.record.commitment == commitment_of(secret)
+    assert ledger.record.secret is None
+
+
+async def test_a_draw_that_the_ledger_refuses_is_asked_for_once_a_configuration() -> None:
+    ledger, event = FakeLedger(refusal="numbers were given out"), drawn()
+    draws = Draws(event, ledger)
+    await draws.refresh()
+    await draws.refresh()
+    assert (ledger.commitments, draws.message, draws.open, draws.numbers_wait) == (
+        1,
+        "numbers were given out",
+        False,
+        False,
+    )
+    event.config = event.config.model_copy(update={"generation": 2})
+    await draws.refresh()
+    assert ledger.commitments == 2
+
+
+async def test_numbers_wait_until_it_is_known_that_nothing_is_drawn() -> None:
+    assert Draws(drawn(), FakeLedger()).numbers_wait
+    assert not Draws(drawn(pre_queue_order=LineOrder.FIFO), FakeLedger()).numbers_wait
+
+
+async def test_a_draw_whose_key_was_retired_waits_for_it_and_closes_nothing() -> None:
+    ledger, event = FakeLedger(), drawn()
+    draws = Draws(event, ledger)
+    await draws.refresh()
+    good, event.signer = event.signer, Signer(KeyRing.derive({"k2": b"2" * 32}, "k2", EVENT))
+    ledger.due()
+    await draws.refresh()
+    assert draws.open
+    event.signer = good
+    await draws.refresh()
+    assert draws.closed
+
+
+async def test_arrivals_of_the_same_moment_travel_together() -> None:
+    ledger = FakeLedger()
+    line = a_line(ledger)
+    await line.join("first", None, None)
+    standings = await asyncio.gather(*(line.join(f"user-{number}", None, None) for number in range(50)))
+    assert sorted(one.arrival.index for one in standings if one.arrival) == list(range(2, 52))
+    assert ledger.appends <= 3
+    assert line.waiting <= 51
+
+
+async def test_who_has_an_arrival_is_answered_while_every_store_is_away() -> None:
+    line = a_line(FakeLedger(away=True))
+    standing = await line.look("kim", None, None, Arrival(user="kim", index=3))
+    assert standing is not None
+    assert (standing.state, standing.kept) == (State.PRE_QUEUE, True)
+    with pytest.raises(ProblemError) as refused:
+        await line.join("lee", None, None)
+    assert refused.value.problem is Problem.UNAVAILABLE
+
+
+async def test_a_line_in_order_of_arrival_goes_on_without_the_ledger() -> None:
+    store = FakeStore(found(number=150))
+    line = a_line(FakeLedger(away=True), live(), store)
+    assert (await line.join("kim", None, None)).number == 150
+
+
+async def test_nobody_arrives_before_the_pre_queue_opens() -> None:
+    line = a_line(FakeLedger(), drawn(pre_queue_opens_at=datetime.now(UTC) + timedelta(minutes=5)))
+    with pytest.raises(ProblemError) as refused:
+        await line.join("kim", None, None)
+    assert refused.value.problem is Problem.NOT_OPEN
+
+
+async def test_whoever_comes_as_the_log_closes_closes_it_and_queues_behind() -> None:
+    ledger, store = FakeLedger(), FakeStore(found(number=2))
+    line = a_line(ledger, store=store)
+    before = await line.join("kim", None, None)
+    ledger.due()
+    standing = await line.join("lee", None, None)
+    assert (standing.number, standing.arrival) == (2, None)
+    assert ledger.record is not None
+    assert ledger.record.secret is not None
+    after = await line.look("kim", None, None, before.arrival)
+    assert after is not None
+    assert (after.state, after.number, after.position) == (State.WAITING, 1, 1)
+
+
+async def test_a_drawn_number_is_the_one_that_the_rules_give() -> None:
+    ledger = FakeLedger()
+    line = a_line(ledger)
+    arrivals = [(await line.join(f"user-{number}", None, None)).arrival for number in range(20)]
+    ledger.due()
+    await line._draws.refresh()
+    record = ledger.record
+    assert record is not None
+    assert record.secret is not None
+    expected = places(record.secret, record.head, 20)
+    line.see(Snapshot(epoch=2, issued=20, serving=0, waiting=20))
+    for arrival in arrivals:
+        assert arrival is not None
+        standing = await line.look(arrival.user, None, None, arrival)
+        assert standing is not None
+        assert (standing.number, standing.epoch) == (expected[arrival.index - 1], 2)
+
+
+async def test_who_left_before_the_draw_has_no_place() -> None:
+    line = a_line(FakeLedger())
+    await line.join("kim", None, None)
+    await line.leave("kim", None)
+    assert await line.look("kim", None, None) is None
+
+
+async def test_a_draw_that_was_committed_to_takes_place_whatever_the_configuration_says_then() -> None:
+    ledger, event = FakeLedger(), drawn()
+    line = a_line(ledger, event)
+    await line.join("kim", None, None)
+    event.config = event.config.model_copy(update={"pre_queue_order": LineOrder.FIFO, "generation": 2})
+    standing = await line.join("lee", None, None)
+    assert standing.arrival is not None
+    assert "committed to" in line._draws.message
+
+
+@pytest.mark.parametrize("arrivals", [0, 10, 1_000_000])
+@pytest.mark.parametrize("until", [-5.0, 0.0, 3.0, 100.0, 10_000.0])
+def test_looks_after_a_draw_are_spread_and_the_ones_before_are_few(until: float, arrivals: int) -> None:
+    random = Random(4)
+    told = [draw_retry_seconds(until, arrivals, random) for _ in range(500)]
+    assert min(told) > 0
+    if until > 2 * FARTHEST_SECONDS:
+        assert FARTHEST_SECONDS / 2 < min(told) <= max(told) <= FARTHEST_SECONDS
+    else:
+        assert min(told) >= max(until, 0.0)
+        assert max(told) <= max(until, 0.0) + FARTHEST_SECONDS
+        assert max(told) - min(told) > 1
