@@ -47,6 +47,12 @@ async def test_without_redis_nobody_is_admitted_everybody_keeps_their_place_and_
     await admitted.join()
     await admitted.until_admitted()
     await sale.change(paused=True)
+
+    async def paused() -> bool:
+        answer = await sale.client.get(f"{sale.servers[0].url}/gala/v1/serving")
+        return bool(answer.json()["paused"])
+
+    await eventually_async(paused)
     waiting = await joins_work(sale)
     number, position = waiting.number, waiting.told[-1]["position"]
     await asyncio.to_thread(redis_server.stop)

@@ -58,7 +58,7 @@ async def test_tokens_that_are_not_good_are_refused(sale: Sale) -> None:
         "of another purpose": own.sign(PaymentGrant(hold_id="h", user="kim", expires_at=FAR)),
         "of a retired key": good.replace("k1.", "k0.", 1),
         "of two people": good + "~" + own.sign(Place(user="somebody", number=1)),
-        "too many": f"{good}~{good}~{good}~{good}",
+        "too many": "~".join([good] * 5),
         "too long": "k1." + "A" * 3000 + ".A",
         "mixed": good + "~" + other,
     }

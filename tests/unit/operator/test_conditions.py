@@ -283,3 +283,25 @@ def test_scaling_does_not_take_back_ready_and_a_new_generation_does() -> None:
     metadata = in_place.metadata.model_copy(update={"generation": in_place.metadata.generation + 1})
     changed = in_place.model_copy(update={"metadata": metadata})
     assert told(conditions.READY, changed, queue=scaled.queue)[0] == "False"
+
+
+def test_the_draw_is_told_in_the_status_and_its_count_alone_is_no_news() -> None:
+    assert status_of(ticket_event(), ALL_WELL, NOW).draw is None
+    line = LINE.model_copy(
+        update={"draw_state": "open", "draw_commitment": "5f0c", "draw_at": "2026-03-20T13:00:00Z", "draw_arrivals": 7}
+    )
+    status = status_of(ticket_event(), dataclasses.replace(ALL_WELL, line=line), NOW)
+    assert status.draw is not None
+    assert (status.draw.state, status.draw.commitment, status.draw.arrivals) == ("Open", "5f0c", 7)
+    more = line.model_copy(update={"draw_arrivals": 8})
+    later = status_of(ticket_event(), dataclasses.replace(ALL_WELL, line=more), NOW)
+    assert not worth_writing(status, later, seconds_since_write=1)
+    drawn = line.model_copy(update={"draw_state": "drawn", "draw_root": "9b1d"})
+    ended = status_of(ticket_event(), dataclasses.replace(ALL_WELL, line=drawn), NOW)
+    assert worth_writing(status, ended, seconds_since_write=1)
+
+
+def test_a_draw_that_is_later_than_opens_at_keeps_the_phase() -> None:
+    event = ticket_event(preQueue={"opensAt": "2026-03-20T10:00:00Z", "order": "Random"})
+    assert phase_of(event, LINE.model_copy(update={"draw_state": "open"}), NOW) == "PreQueue"
+    assert phase_of(event, LINE.model_copy(update={"draw_state": "drawn"}), NOW) == "OnSale"

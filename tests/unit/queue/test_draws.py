@@ -135,12 +135,9 @@ async def test_a_draw_that_the_ledger_refuses_is_asked_for_once_a_configuration(
     draws = Draws(event, ledger)
     await draws.refresh()
     await draws.refresh()
-    assert (ledger.commitments, draws.message, draws.open, draws.numbers_wait) == (
-        1,
-        "numbers were given out",
-        False,
-        False,
-    )
+    assert (ledger.commitments, draws.message) == (1, "numbers were given out")
+    assert not draws.open
+    assert not draws.numbers_wait
     event.config = event.config.model_copy(update={"generation": 2})
     await draws.refresh()
     assert ledger.commitments == 2
