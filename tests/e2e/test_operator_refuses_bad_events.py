@@ -108,3 +108,23 @@ def test_a_name_that_leaves_no_room_for_its_objects_is_refused(
     with pytest.raises(RefusedError) as refusal:
         cluster.create(ticket_event(namespace, name, node_port=PORT))
     assert told in refusal.value.message
+
+
+def test_what_people_who_have_arrived_for_a_draw_were_told_cannot_be_taken_back(
+    cluster: Cluster, namespace: str
+) -> None:
+    pre_queue = {"opensAt": "2098-01-01T00:00:00Z", "order": "Random"}
+    event = ticket_event(
+        namespace, "drawn", node_port=PORT, spec={"opensAt": "2099-01-01T00:00:00Z", "preQueue": pre_queue}
+    )
+    cluster.create(event)
+    cluster.patch_status(KIND, "drawn", namespace, {"draw": {"state": "Open", "arrivals": 3}})
+    for change, told in (
+        ({"preQueue": {"order": "FIFO"}}, "keep preQueue with order Random"),
+        ({"preQueue": None}, "keep preQueue with order Random"),
+        ({"opensAt": "2098-06-01T00:00:00Z"}, "it can move later, not earlier"),
+    ):
+        with pytest.raises(RefusedError) as refusal:
+            cluster.patch(KIND, "drawn", namespace, {"spec": change})
+        assert told in refusal.value.message
+    cluster.patch(KIND, "drawn", namespace, {"spec": {"opensAt": "2099-06-01T00:00:00Z"}})

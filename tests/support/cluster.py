@@ -99,6 +99,22 @@ class Cluster:
             kind, "patch", body=change, name=name, namespace=namespace, content_type="application/merge-patch+json"
         )
 
+    def patch_status(self, kind: str, name: str, namespace: str | None, status: Object) -> Object:
+        """Change the status, as an operator does."""
+        resource = self._client.resources.get(api_version=API_VERSIONS.get(kind, "v1"), kind=kind)
+        try:
+            result = resource.status.patch(
+                body={"status": status},
+                name=name,
+                namespace=namespace,
+                content_type="application/merge-patch+json",
+                _request_timeout=QUESTION_SECONDS,
+            )
+        except client.ApiException as error:
+            raise _refusal(error) from error
+        document: Object = result.to_dict()
+        return document
+
     def scale(self, kind: str, name: str, namespace: str, replicas: int) -> None:
         self.patch(kind, name, namespace, {"spec": {"replicas": replicas}})
 

@@ -10,6 +10,7 @@ from support.draw_by_the_page import entry_by_the_page, places_by_the_page, root
 from support.eventually import eventually_async
 from support.queue_sale import Buyer, Sale
 
+from ticketon_cli.__main__ import main
 from ticketon_contract.config import Admission, LineOrder
 from ticketon_contract.tokens import Identity
 from ticketon_dev.stores import RedisServer
@@ -88,6 +89,9 @@ async def check(sale: Sale, buyers: list[Buyer]) -> dict[str, Any]:
         assert (await place_of(buyer))["number"] == places[arrival["index"] - 1]
         shown = [place["position"] for place in buyer.told if place["position"] is not None]
         assert all(later <= earlier for earlier, later in pairwise(shown)), shown
+    noted = buyers[0].told[0]["arrival"]
+    evidence = ["--entry", noted["entry"], "--head", f"{noted['index']}:{noted['head']}"]
+    assert await asyncio.to_thread(main, ["verify-draw", f"{sale.servers[0].url}/gala", *evidence], {}) == 0
     return draw
 
 
