@@ -1,6 +1,7 @@
 """What a server makes of the ledger's draw: when it commits, moves and closes, and what buyers are told meanwhile."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -113,10 +114,13 @@ def drawn(**values: Any) -> LiveEvent:
     )
 
 
-def a_line(ledger: FakeLedger, event: LiveEvent | None = None, store: FakeStore | None = None) -> DrawnLine:
+async def a_line(ledger: FakeLedger, event: LiveEvent | None = None, store: FakeStore | None = None) -> DrawnLine:
+    """A line whose ticker has asked the ledger once."""
     event = event or drawn()
-    ceilings = Ceilings(MemoryRecords(), str(EVENT))
-    line = DrawnLine(event, store or FakeStore(), ceilings, Draws(event, ledger), Random(1))  # type: ignore[arg-type]
+    ceilings, draws = Ceilings(MemoryRecords(), str(EVENT)), Draws(event, ledger)
+    with contextlib.suppress(LedgerUnavailable):
+        await draws.refresh()
+    line = DrawnLine(event, store or FakeStore(), ceilings, draws, Random(1))  # type: ignore[arg-type]
     line.see(Snapshot(epoch=1))
     return line
 
@@ -163,7 +167,7 @@ async def test_a_draw_whose_key_was_retired_waits_for_it_and_closes_nothing() ->
 
 async def test_arrivals_of_the_same_moment_travel_together() -> None:
     ledger = FakeLedger()
-    line = a_line(ledger)
+    line = await a_line(ledger)
     await line.join("first", None, None)
     standings = await asyncio.gather(*(line.join(f"user-{number}", None, None) for number in range(50)))
     assert sorted(one.arrival.index for one in standings if one.arrival) == list(range(2, 52))
@@ -172,7 +176,7 @@ async def test_arrivals_of_the_same_moment_travel_together() -> None:
 
 
 async def test_who_has_an_arrival_is_answered_while_every_store_is_away() -> None:
-    line = a_line(FakeLedger(away=True))
+    line = await a_line(FakeLedger(away=True))
     standing = await line.look("kim", None, None, Arrival(user="kim", index=3))
     assert standing is not None
     assert (standing.state, standing.kept) == (State.PRE_QUEUE, True)
@@ -183,12 +187,12 @@ async def test_who_has_an_arrival_is_answered_while_every_store_is_away() -> Non
 
 async def test_a_line_in_order_of_arrival_goes_on_without_the_ledger() -> None:
     store = FakeStore(found(number=150))
-    line = a_line(FakeLedger(away=True), live(), store)
+    line = await a_line(FakeLedger(away=True), live(), store)
     assert (await line.join("kim", None, None)).number == 150
 
 
 async def test_nobody_arrives_before_the_pre_queue_opens() -> None:
-    line = a_line(FakeLedger(), drawn(pre_queue_opens_at=datetime.now(UTC) + timedelta(minutes=5)))
+    line = await a_line(FakeLedger(), drawn(pre_queue_opens_at=datetime.now(UTC) + timedelta(minutes=5)))
     with pytest.raises(ProblemError) as refused:
         await line.join("kim", None, None)
     assert refused.value.problem is Problem.NOT_OPEN
@@ -196,7 +200,7 @@ async def test_nobody_arrives_before_the_pre_queue_opens() -> None:
 
 async def test_whoever_comes_as_the_log_closes_closes_it_and_queues_behind() -> None:
     ledger, store = FakeLedger(), FakeStore(found(number=2))
-    line = a_line(ledger, store=store)
+    line = await a_line(ledger, store=store)
     before = await line.join("kim", None, None)
     ledger.due()
     standing = await line.join("lee", None, None)
@@ -210,7 +214,7 @@ async def test_whoever_comes_as_the_log_closes_closes_it_and_queues_behind() -> 
 
 async def test_a_drawn_number_is_the_one_that_the_rules_give() -> None:
     ledger = FakeLedger()
-    line = a_line(ledger)
+    line = await a_line(ledger)
     arrivals = [(await line.join(f"user-{number}", None, None)).arrival for number in range(20)]
     ledger.due()
     await line._draws.refresh()
@@ -227,7 +231,7 @@ async def test_a_drawn_number_is_the_one_that_the_rules_give() -> None:
 
 
 async def test_who_left_before_the_draw_has_no_place() -> None:
-    line = a_line(FakeLedger())
+    line = await a_line(FakeLedger())
     await line.join("kim", None, None)
     await line.leave("kim", None)
     assert await line.look("kim", None, None) is None
@@ -235,7 +239,7 @@ async def test_who_left_before_the_draw_has_no_place() -> None:
 
 async def test_a_draw_that_was_committed_to_takes_place_whatever_the_configuration_says_then() -> None:
     ledger, event = FakeLedger(), drawn()
-    line = a_line(ledger, event)
+    line = await a_line(ledger, event)
     await line.join("kim", None, None)
     event.config = event.config.model_copy(update={"pre_queue_order": LineOrder.FIFO, "generation": 2})
     standing = await line.join("lee", None, None)

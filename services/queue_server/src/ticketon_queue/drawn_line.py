@@ -45,7 +45,7 @@ class DrawnLine(Line):
         """Arrive for the draw, or take a place. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
         if place is not None or held_pass is not None:
             return await super().join(user, place, held_pass)
-        await self._learn()
+        self._ready()
         for _ in range(_TRIES):
             if self._draws.open:
                 standing = await self._arrive(user)
@@ -65,12 +65,8 @@ class DrawnLine(Line):
     ) -> Standing | None:
         """Where this buyer stands; None for who has no place. Raises UNAVAILABLE only for who brings no token."""
         if place is None and held_pass is None:
-            try:
-                await self._learn()
-            except ProblemError:
-                if arrival is None:
-                    raise
-                return self._before(arrival, kept=True)
+            if arrival is None:
+                self._ready()
             found = await self._drawn(user, arrival)
             if isinstance(found, Standing):
                 return found
@@ -82,7 +78,7 @@ class DrawnLine(Line):
     async def leave(self, user: str, place: Place | None, arrival: Arrival | None = None) -> None:
         """Give the place up. An arrival stays in the log, and the number drawn for it is skipped."""
         if place is None:
-            await self._learn()
+            self._ready()
             if self._draws.open:
                 return await _recorded(self._draws.leave(user))
             found = await self._drawn(user, arrival)
@@ -91,7 +87,7 @@ class DrawnLine(Line):
 
     def retry_after(self, standing: Standing) -> float:
         record = self._draws.record
-        if standing.arrival is None or record is None:
+        if standing.arrival is None or standing.state is State.GONE or record is None:
             return super().retry_after(standing)
         until = (record.closes_at - datetime.now(UTC)).total_seconds()
         return draw_retry_seconds(until, record.arrivals, self._random)
@@ -102,15 +98,11 @@ class DrawnLine(Line):
             return state
         return State.PRE_QUEUE if self._draws.open else State.WAITING
 
-    async def _learn(self) -> None:
-        """Know whether there is a draw. Where none is wanted, a line goes on without Postgres."""
-        if self._draws.known:
-            return
-        try:
-            await _recorded(self._draws.refresh())
-        except ProblemError:
-            if self._live.config.drawn:
-                raise
+    def _ready(self) -> None:
+        """Raises UNAVAILABLE where places are to be drawn and the ledger has not said so yet; the ticker asks it."""
+        if self._live.config.drawn and not self._draws.known:
+            detail = "the draw is being prepared; come again"
+            raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS)
 
     async def _arrive(self, user: str) -> Standing | None:
         """None where the log has been closed meanwhile."""

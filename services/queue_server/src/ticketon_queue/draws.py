@@ -67,6 +67,7 @@ class Draws:
         self._refusal = ""
         self._refused_generation = -1
         self._looked_at = 0.0
+        self._closing_at = float("-inf")  # monotonic: when it was last tried
         self._live = live
         self._records = records
         self._event = str(live.config.ref)
@@ -121,8 +122,8 @@ class Draws:
     async def refresh(self, *, due: bool = False) -> None:
         """Read the record; commit, move or close where that is called for. ``due``: the ledger says that it is time."""
         async with self._turn:
-            if self.closed:
-                return
+            if self.closed or (due and time.monotonic() - self._closing_at < CLOSE_SECONDS):
+                return  # the crowd that finds the log closed asks at the same moment
             config, record = self._live.config, await self._records.draw(self._event)
             if record is None and config.drawn:
                 record = await self._commit(config)
@@ -202,6 +203,7 @@ class Draws:
         return moved or record
 
     async def _close(self, record: Draw) -> Draw:
+        self._closing_at = time.monotonic()
         try:
             secret = self._live.signer.derive(Purpose.DRAW, record.key_id, record.nonce)
             closed = await self._records.close_log(self._event, secret=secret)

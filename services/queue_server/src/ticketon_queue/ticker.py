@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ticketon_contract.summary import LineSummary
 from ticketon_http.health import Health
@@ -34,6 +34,8 @@ PUBLISH_SECONDS = 1.0
 PUBLICATION_MS = 950
 #: Counting seats takes milliseconds; figures do not wait longer for a Postgres that hangs.
 COUNT_SECONDS = 3.0
+#: Numbers are made ready so long before the first can be taken.
+READY_SECONDS = 5.0
 #: While a store is away.
 AWAY_SECONDS = 0.5
 
@@ -113,7 +115,8 @@ class Ticker:
         """Whether no number is made ready yet: a number that may have been given out rules a draw out."""
         if self._draws.numbers_wait:
             return True
-        return advanced.snapshot.issued == 0 and not self._live.config.joins_open(datetime.now(UTC))
+        soon = datetime.now(UTC) + timedelta(seconds=READY_SECONDS)
+        return advanced.snapshot.issued == 0 and not self._live.config.joins_open(soon)
 
     async def _keep_up(self, advanced: Advanced) -> bool:
         """Have ceilings raised, and wait a tick for it at most: a Postgres that hangs must not stop the line."""
