@@ -22,6 +22,7 @@ from ticketon_queue.admission import Snapshot
 from ticketon_queue.api import line_events
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.context import Context
+from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
 from ticketon_queue.pages.folder import PageFolder
@@ -52,6 +53,7 @@ class Server:
             pages=PageFolder(EVENT),
             live=self.live,
             line=self.line,
+            draws=Draws(self.live, cast("Any", None)),
             ledger=cast("Any", None),
             feed=Feed(),
             health=self.health,

@@ -123,7 +123,12 @@ class Views:
             return self._render(request, who, "before.html", before)
         draw = self._context.draws.record
         drawn = draw is not None and draw.closed_at is None
-        values: dict[str, Any] = {"waiting": self._context.line.waiting, "opens": None, "opens_text": "", "drawn": drawn}
+        values: dict[str, Any] = {
+            "waiting": self._context.line.waiting,
+            "opens": None,
+            "opens_text": "",
+            "drawn": drawn,
+        }
         if now < config.opens_at or drawn:
             opens = self._opens()
             values |= {"opens": opens, "opens_text": moment(opens)}
