@@ -13,7 +13,7 @@ SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environment ----------------------------------------------------------------------------------------------------
 
@@ -72,13 +72,20 @@ e2e: up images ## on the real cluster, through the real ingress
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
-	@echo "==> Redis, Postgres and Kafka as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
+	@echo "==> Redis, Postgres, Kafka and nginx as processes"; $(PYTHON) -m ticketon_dev.stores --ensure; $(PYTHON) -m bench.decision --ensure
 	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
 	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
 	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
 
 # --- measurements ----------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: bench-decision bench-money ## every benchmark, one after the other; on a quiet machine
+
+.PHONY: bench-decision
+bench-decision: init ## payments by nginx against payments by Kafka, in figures and pictures (ARGS=--quick: only that it works)
+	@$(PYTHON) -m bench.decision $(ARGS)
 
 .PHONY: bench-money
 bench-money: init ## the speed of holds and payments, each beside a reference (half an hour; ARGS="holds --runs 5" for a part)

@@ -11,6 +11,8 @@ from ticketon_operator.api import Payments
 
 CALM_SHARE = 0.8
 CALM_SECONDS = 60.0
+#: Where what each step brings is measured, by `make bench-decision`.
+MEASURED = 'what each step brings: docs/decision.md, "The threshold"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,23 @@ def judge(state: Forecast, rate: float | None, forecast_per_second: float, now: 
 
 
 def next_step(payments: Payments) -> str:
-    """Return the next step in giving payments more room: servers, then partitions, then the ingress."""
+    """Return the next step in giving payments more room, in the order of what each was measured to bring.
+
+    Payment servers first: their processors are what is full. Partitions bound the servers, and what may wait for a
+    slow provider at a time; by themselves they bring nothing. The ingress spreads the intake and settles nothing.
+    """
+    return f"next step: {_step(payments)} ({MEASURED})"
+
+
+def _step(payments: Payments) -> str:
     if payments.servers < payments.partitions:
         return (
-            f"next step: raise payments.servers from {payments.servers} (up to payments.partitions, "
-            f"{payments.partitions}); if payment latency stays, raise both, then set payments.route: Ingress"
+            f"raise payments.servers from {payments.servers} (up to payments.partitions, {payments.partitions}); "
+            "if payments wait for a slow provider rather than for a processor, raise payments.partitions"
         )
     if payments.route is PaymentRoute.DIRECT:
         return (
-            f"next step: raise payments.partitions and payments.servers together (both are {payments.servers}); "
-            "if the intake itself is the limit, set payments.route: Ingress so that the ingress controller spreads it"
+            f"raise payments.partitions and payments.servers together (both are {payments.servers}); "
+            "if it is the intake alone that is full, of connections and TLS, set payments.route: Ingress"
         )
-    return (
-        "next step: raise payments.partitions and payments.servers together, and payments.forecastPerSecond with them"
-    )
+    return "raise payments.partitions and payments.servers together, and payments.forecastPerSecond with them"

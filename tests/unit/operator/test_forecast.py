@@ -3,7 +3,8 @@
 import pytest
 from support.ticket_events import SPEC, ticket_event
 
-from ticketon_operator.forecast import CALM_SECONDS, Forecast, judge, next_step
+from ticketon_dev.locations import checkout
+from ticketon_operator.forecast import CALM_SECONDS, MEASURED, Forecast, judge, next_step
 
 
 def follow(rates: list[tuple[float, float | None]]) -> list[bool]:
@@ -51,3 +52,11 @@ def test_without_figures_nothing_is_concluded() -> None:
 def test_the_next_step_follows_from_what_is_set(payments: dict[str, object], step: str) -> None:
     event = ticket_event(payments={**SPEC["payments"], **payments})
     assert step in next_step(event.spec.payments)
+
+
+def test_every_next_step_cites_the_page_and_section_that_it_follows_from() -> None:
+    for payments in ({"servers": 2, "partitions": 4}, {"servers": 4, "partitions": 4, "route": "Ingress"}):
+        assert MEASURED in next_step(ticket_event(payments={**SPEC["payments"], **payments}).spec.payments)
+    page, section = MEASURED.split(": ", 1)[1].split(", ")
+    headings = [line for line in (checkout() / page).read_text().splitlines() if line.startswith("#")]
+    assert any(section.strip('"').lower() in heading.lower() for heading in headings)
