@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from ticketon_contract.config import LineOrder, PaymentRoute, ProviderProtocol
+from ticketon_contract.config import ChallengeMode, LineOrder, PaymentRoute, ProviderProtocol
 from ticketon_contract.names import MAX_EVENT_NAME
 from ticketon_operator.api_status import TicketEventStatus
 from ticketon_operator.api_types import ApiModel, Host, Name, ObjectName, Port, Quantity, rule, rules
@@ -41,6 +41,15 @@ class Admission(ApiModel):
     )
     grace_seconds: Annotated[int, Field(ge=5, le=3_600)] = Field(
         120, description="How long a call is kept for somebody who does not come."
+    )
+
+
+class Challenge(ApiModel):
+    mode: ChallengeMode = Field(
+        ChallengeMode.OFF,
+        description="When a browser has to do some work for a place in the line, so that many identities cost. "
+        "UnderLoad: while more people come than are let in. Always: from everybody. It needs JavaScript or a client "
+        "that can.",
     )
 
 
@@ -356,6 +365,7 @@ class TicketEventSpec(ApiModel):
     page: Page | None = Field(None, description="The organiser's languages, words, colours and logo.")
     pre_queue: PreQueue | None = None
     admission: Admission = Field(default_factory=Admission)
+    challenge: Challenge = Field(default_factory=Challenge)
     zones: Annotated[
         list[Zone],
         Field(

@@ -6,6 +6,8 @@ from playwright.async_api import BrowserContext, Page, expect
 from support.browser import PATIENCE_MS
 from support.queue_sale import BASE, Sale
 
+from ticketon_contract.config import Challenge, ChallengeMode
+
 expect.set_options(timeout=PATIENCE_MS)
 AHEAD, NEWS = "[data-shown]", "[data-message]"
 COUNT_TONES = """(() => {
@@ -142,6 +144,17 @@ async def test_the_end_of_a_turn_is_announced_and_sleep_does_not_stop_the_clock(
     assert (await page.title()).endswith(" · Your turn! · Gala")
     async with page.expect_navigation(url=f"{BASE}/"):
         await page.clock.fast_forward(60_000)
+
+
+async def test_a_browser_does_its_work_for_a_place(visit: Any) -> None:
+    sale, context, _ = await visit(paused=True, challenge=Challenge(mode=ChallengeMode.ALWAYS))
+    errors = with_script(context)
+    page = context.pages[0]
+    await joined(page)
+    await expect(page.locator(AHEAD)).to_have_text("1")
+    answer = await (await sale.buyer().introduce()).ask("POST", "/v1/line")
+    assert (answer.status_code, answer.json()["bits"]) == (403, 14)
+    assert errors == []
 
 
 async def test_without_a_script_the_page_goes_on_by_itself(visit: Any) -> None:

@@ -48,6 +48,7 @@ def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfi
         max_per_buyer=spec.max_per_buyer,
         hold_seconds=spec.hold_seconds,
         admission=contract.Admission(**spec.admission.model_dump()),
+        challenge=contract.Challenge(mode=spec.challenge.mode),
         base_url=base_url(event),
         payments=contract.Payments(
             servers=spec.payments.servers,

@@ -7,7 +7,7 @@ inventory finds its Job done; another image, connection or inventory is another 
 from datetime import UTC, datetime
 from typing import Any
 
-from ticketon_contract.config import Admission, EventConfig, LineOrder
+from ticketon_contract.config import Admission, Challenge, EventConfig, LineOrder
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.desired import pods
 from ticketon_operator.desired.inputs import Inputs
@@ -60,6 +60,7 @@ def inventory_part(config: EventConfig) -> EventConfig:
             "paused": False,
             "closing": False,
             "admission": Admission(),
+            "challenge": Challenge(),
             "opens_at": _FIXED_TIME,
             "closes_at": None,
             "pre_queue_opens_at": None,

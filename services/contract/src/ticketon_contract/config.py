@@ -62,6 +62,18 @@ class LineOrder(StrEnum):
     RANDOM = "Random"
 
 
+class ChallengeMode(StrEnum):
+    """When a join wants a proof of work: never, while more people come than are let in, or from everybody."""
+
+    OFF = "Off"
+    UNDER_LOAD = "UnderLoad"
+    ALWAYS = "Always"
+
+
+class Challenge(_Model):
+    mode: ChallengeMode = ChallengeMode.OFF
+
+
 class ProviderProtocol(StrEnum):
     """Whether money is reserved before it is taken (TwoPhase) or taken at once (OnePhase)."""
 
@@ -113,6 +125,7 @@ class EventConfig(_Model):
     max_per_buyer: Annotated[int, Field(ge=1)] = 4
     hold_seconds: Annotated[int, Field(ge=1)] = 300
     admission: Admission = Admission()
+    challenge: Challenge = Challenge()
     base_url: str  # scheme, host, port and path of the route, no trailing slash
     payments: Payments
 

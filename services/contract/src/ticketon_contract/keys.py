@@ -24,6 +24,7 @@ class Purpose(StrEnum):
     PLACE = "place"
     PASS = "pass"  # noqa: S105 - the name of a kind of token
     ARRIVAL = "arrival"
+    CHALLENGE = "challenge"
     PAYMENT = "payment"
     TICKET = "ticket"
     DRAW = "draw"  # of no token: the secret of a draw is derived with it

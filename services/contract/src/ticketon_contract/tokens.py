@@ -69,6 +69,14 @@ class Pass(_Claims):
     expires_at: Annotated[int, Field(alias="exp")]
 
 
+class Challenge(_Claims):
+    """A proof of work that one user is asked for: so many zero ``bits``, until ``expires_at``."""
+
+    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    bits: Annotated[int, Field(alias="b", ge=0, le=256)]
+    expires_at: Annotated[int, Field(alias="exp")]
+
+
 class PaymentGrant(_Claims):
     """The right to pay one hold, from another origin, without a cookie."""
 
@@ -92,6 +100,7 @@ _TYPE_OF_PURPOSE: dict[Purpose, type[_Claims]] = {
     Purpose.PLACE: Place,
     Purpose.PASS: Pass,
     Purpose.ARRIVAL: Arrival,
+    Purpose.CHALLENGE: Challenge,
     Purpose.PAYMENT: PaymentGrant,
     Purpose.TICKET: TicketClaim,
 }

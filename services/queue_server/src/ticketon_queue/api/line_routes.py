@@ -6,6 +6,7 @@
 import base64
 import json
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketon_contract.config import EventConfig
+from ticketon_contract.config import ChallengeMode, EventConfig
 from ticketon_contract.draw import entry_of
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Identity, Pass, Place
 from ticketon_ledger import Draw
+from ticketon_queue import challenge
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.rendering import compact, entity_tag, json_response
 from ticketon_queue.context import Context, timestamp
@@ -29,18 +31,23 @@ Handler = Callable[[Request], Awaitable[Response]]
 _NO_STORE = {"cache-control": "no-store"}
 
 
-async def _object_or_nothing(request: Request) -> None:
-    """A join's body may be empty; where there is one it is an object, whose fields nothing asks for yet."""
+async def _answer(request: Request) -> str | None:
+    """Return the solution of a challenge. A join's body may be empty; where there is one it is an object."""
     body = await request.body()
     if not body:
-        return
+        return None
+    field, message = "body", "should be a JSON object, or empty"
     try:
-        good = isinstance(json.loads(body), dict)
+        given = json.loads(body)
     except ValueError:
-        good = False
-    if not good:
-        errors = [{"field": "body", "message": "should be a JSON object, or empty"}]
-        raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
+        given = None
+    if isinstance(given, dict):
+        answer = given.get("challenge")
+        if answer is None or isinstance(answer, str):
+            return answer
+        field, message = "challenge", "should be text"
+    errors = [{"field": field, "message": message}]
+    raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,24 @@ class LineRoutes:
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""
-        await _object_or_nothing(request)
+        answer = await _answer(request)
         buyer = self._context.buyer(request)
+        self.challenge(buyer, answer)
         standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         return self.place(buyer, standing, 201 if standing.new else 200)
+
+    def challenge(self, buyer: Credentials, answer: str | None) -> None:
+        """Raise CHALLENGE_WANTED where a proof of work is wanted and not brought. Who has a place needs none."""
+        config, line = self._context.live.config, self._context.line
+        if config.challenge.mode is not ChallengeMode.OFF and buyer.place is None and buyer.arrival is None:
+            challenge.require(
+                config,
+                self._context.live.signer,
+                buyer.user,
+                answer,
+                joins_per_second=line.snapshot.joins_per_second,
+                now=time.time(),
+            )
 
     async def look(self, request: Request) -> Response:
         """Say where you stand; when it is your turn, this takes up the call and gives the pass."""

@@ -101,6 +101,7 @@ def _add_line(app: FastAPI, line: LineRoutes, events: LineEvents) -> None:
     closed: Sequence[Problem] = (
         Problem.NOT_OPEN,
         Problem.CLOSING,
+        Problem.CHALLENGE_WANTED,
         Problem.INVALID,
         *away,
         *_WHO,

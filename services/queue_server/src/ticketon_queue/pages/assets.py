@@ -15,7 +15,7 @@ from typing import Self
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _HASHED = re.compile(r"([a-z]+)\.[0-9a-f]{12}\.([a-z]+)")
-_OURS = ("page.css", "page.js", "icon.svg")
+_OURS = ("page.css", "page.js", "work.js", "icon.svg")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Forms:
         who = visitor(self._context, request)
         buyer = who.buyer
         try:
+            self._line.challenge(buyer, None)  # the page's script joins by the API, and brings its answer there
             standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
         except ProblemError as error:
             return self._back(who.cookies, **_query(error))

@@ -71,6 +71,7 @@ def page(
         base=base,
         css=f"{base}/assets/{look.assets.hashed_name('page.css')}",
         js=f"{base}/assets/{look.assets.hashed_name('page.js')}",
+        work=f"{base}/assets/{look.assets.hashed_name('work.js')}",
         icon=f"{base}/assets/{look.assets.hashed_name('icon.svg')}",
         logo=f"{base}/assets/{look.assets.hashed_name(look.logo)}" if look.logo else None,
         others=[

@@ -75,6 +75,31 @@
     update();
   };
 
+  // A join goes by the API, which may ask for a proof of work; whatever else it answers, the form's own way tells.
+  const joining = (form) => form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const button = one('button', form);
+    const send = (body) => fetch(base + '/v1/line', {
+      method: 'POST', headers: { accept: 'application/json', 'content-type': 'application/json' }, body: JSON.stringify(body),
+    });
+    const solve = (wanted) => new Promise((resolve, reject) => {
+      const work = new Worker(form.dataset.join);
+      work.onerror = reject;
+      work.onmessage = ({ data }) => { work.terminate(); resolve(wanted.challenge + '~' + data); };
+      work.postMessage({ seed: wanted.seed, bits: wanted.bits });
+    });
+    (async () => {
+      let answer = await send({});
+      const wanted = answer.status === 403 ? await answer.json() : {};
+      if (wanted.challenge) {
+        write(button, form.dataset.busy);
+        answer = await send({ challenge: await solve(wanted) });
+      }
+      if (!answer.ok) throw new Error('refused');
+      home();
+    })().catch(() => form.submit());
+  });
+
   const dress = (within) => {
     all('time[datetime]', within).forEach((element) => {
       const at = new Date(element.dateTime);
@@ -82,6 +107,7 @@
     });
     all('[data-left]', within).forEach(countdown);
     all('form[data-most]', within).forEach(seatMap);
+    all('form[data-join]', within).forEach(joining);
     all('form', within).forEach((form) => form.addEventListener('submit', () => {
       // Not sent twice by a second press.
       setTimeout(() => all('button', form).forEach((button) => { button.disabled = true; }), 0);

@@ -1,0 +1,100 @@
+"""The proof of work: how hard it is, whose it is, how long it counts, and what solves it."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ticketon_contract.config import Admission, Challenge, ChallengeMode, EventConfig, Payments, Provider, Zone
+from ticketon_contract.keys import KeyRing
+from ticketon_contract.names import EventRef
+from ticketon_contract.problems import Problem, ProblemError
+from ticketon_contract.tokens import Signer
+from ticketon_queue.challenge import LEAST_BITS, LIFE_SECONDS, MOST_BITS, require, seed_of, wanted_bits, zero_bits
+
+EVENT = EventRef("shows", "gala")
+SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
+NOW = 1_800_000_000.0
+
+
+def config(mode: ChallengeMode) -> EventConfig:
+    return EventConfig(
+        namespace=EVENT.namespace,
+        name=EVENT.name,
+        generation=1,
+        title="Gala",
+        opens_at="2026-01-01T00:00:00Z",
+        currency="KRW",
+        zones=[Zone(name="GA", price=1, capacity=4)],
+        admission=Admission(per_minute=600),
+        challenge=Challenge(mode=mode),
+        base_url="https://tickets.example.com",
+        payments=Payments(base_url="https://pay.example.com", provider=Provider(url="http://provider")),
+    )
+
+
+def asked(answer: str | None, *, user: str = "anna", mode: ChallengeMode = ChallengeMode.ALWAYS, **values: Any) -> None:
+    require(config(mode), SIGNER, user, answer, **{"joins_per_second": 0.0, "now": NOW, **values})
+
+
+def wanted(*arguments: Any, **values: Any) -> dict[str, Any]:
+    with pytest.raises(ProblemError) as raised:
+        asked(*arguments, **values)
+    assert raised.value.problem is Problem.CHALLENGE_WANTED
+    return raised.value.extra
+
+
+def solved(wants: dict[str, Any]) -> str:
+    nonce = next(n for n in count() if zero_bits(wants["seed"], str(n)) >= wants["bits"])
+    return f"{wants['challenge']}~{nonce}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "joins_per_second", "bits"),
+    [
+        (ChallengeMode.OFF, 1e6, None),
+        (ChallengeMode.ALWAYS, 0, 14),
+        (ChallengeMode.UNDER_LOAD, 0, None),
+        (ChallengeMode.UNDER_LOAD, 9.9, None),  # 600 a minute are let in
+        (ChallengeMode.UNDER_LOAD, 10, 14),
+        (ChallengeMode.UNDER_LOAD, 20, 15),
+        (ChallengeMode.ALWAYS, 40, 16),
+        (ChallengeMode.UNDER_LOAD, 1e6, 18),
+    ],
+)
+def test_difficulty_follows_the_load(mode: ChallengeMode, joins_per_second: float, bits: int | None) -> None:
+    assert wanted_bits(mode, joins_per_second, 600) == bits
+
+
+@given(st.floats(0, 1e9), st.integers(1, 1_000_000))
+def test_it_is_never_harder_than_a_phone_can(joins_per_second: float, per_minute: int) -> None:
+    bits = wanted_bits(ChallengeMode.UNDER_LOAD, joins_per_second, per_minute)
+    assert bits is None or LEAST_BITS <= bits <= MOST_BITS
+
+
+def test_a_solution_counts_for_who_was_asked_and_for_two_minutes() -> None:
+    answer = solved(wanted(None))
+    asked(answer)
+    asked(answer, now=NOW + LIFE_SECONDS - 1)
+    asked(answer, joins_per_second=1e6)  # it has become harder since: what was asked for counts
+    assert wanted(answer, user="bert")["bits"] == 14
+    wanted(answer, now=NOW + LIFE_SECONDS)
+    asked(None, mode=ChallengeMode.OFF)
+    asked(None, mode=ChallengeMode.UNDER_LOAD)
+
+
+def test_what_is_no_solution_gets_a_new_challenge() -> None:
+    wants = wanted(None)
+    token, _, nonce = solved(wants).rpartition("~")
+    assert wants["seed"] == seed_of(token)
+    wrong = next(n for n in count() if zero_bits(wants["seed"], str(n)) < wants["bits"])
+    for answer in (f"{token}~{wrong}", token, "", "~", f"{token}~-1", f"{token}~{nonce}x", f"{token}~²", f"x~{nonce}"):
+        wanted(answer)
+    wanted(f"{token}~{'0' * 20}{nonce}")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_answered(answer: str) -> None:
+    wanted(answer)
