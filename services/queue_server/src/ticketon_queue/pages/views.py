@@ -28,6 +28,8 @@ from ticketon_queue.pages.texts import moment
 #: A payment settles within a second or two; who looks is shown the change soon.
 PAYMENT_SECONDS = 2
 DOOR_SECONDS = 15
+#: The script counts down to the opening by itself, and looks whether it has moved.
+COUNTED_SECONDS = 120
 AWAY_SECONDS = 5
 _UNSETTLED = frozenset(
     {
@@ -115,6 +117,7 @@ class Views:
         if now < opens:
             before = {
                 "refresh": DOOR_SECONDS,
+                "looks": COUNTED_SECONDS,
                 "opens": opens,
                 "opens_text": moment(opens),
                 "left": seconds_until(opens.timestamp()),
@@ -255,7 +258,8 @@ class Views:
     ) -> Response:
         config = self._context.live.config
         common = {
-            "refresh": None,
+            "refresh": None,  # seconds; "looks" where a script need not look as often
+            "looks": None,
             "notice": None,
             "problem": self._problem(request, who),
             "paused": config.paused,
