@@ -29,7 +29,7 @@ from ticketon_queue.line import Standing, State
 
 log = logging.getLogger(__name__)
 
-#: A server holds so many streams; each costs some 20 KiB.
+#: A server holds so many streams; each costs some 14 KiB.
 MOST_STREAMS = 2_000
 MOST_OF_ONE_BUYER = 2
 NEAR_POSITIONS = 1_000
