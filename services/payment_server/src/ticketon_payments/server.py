@@ -119,7 +119,7 @@ def application(settings: Settings) -> Callable[[Health], AbstractAsyncContextMa
             provider = await stack.enter_async_context(
                 HttpProvider(live.config.payments.provider, key=settings.provider_key.get_secret_value())
             )
-            server = _Server(
+            server = PaymentServer(
                 settings,
                 live,
                 health,
@@ -135,8 +135,8 @@ def application(settings: Settings) -> Callable[[Health], AbstractAsyncContextMa
     return opened
 
 
-class _Server:
-    """The parts of one process."""
+class PaymentServer:
+    """The parts of one process. ``intake`` accepts payments from the moment on that it is ``running``."""
 
     def __init__(
         self,
@@ -180,6 +180,14 @@ class _Server:
         self._sweepers = Sweepers(pipeline, bus, self._settler, live.config.ref, lease_seconds=lease)
         self._refunder = Refunder(pipeline, provider, self._figures, str(live.config.ref), lease_seconds=lease)
         self._produced: list[str] = []
+        self.intake = Intake(
+            ledger,
+            bus,
+            self._figures,
+            config=lambda: live.config,
+            signer=lambda: live.signer,
+            on_produced=self._produced.append,
+        )
 
     def api(self) -> ASGIApp:
         """The routes, in their layers."""
@@ -192,16 +200,8 @@ class _Server:
             redoc_url=None,
         )
         problems.install(api)
-        intake = Intake(
-            self._ledger,
-            self._bus,
-            self._figures,
-            config=lambda: self._live.config,
-            signer=lambda: self._live.signer,
-            on_produced=self._produced.append,
-        )
-        api.include_router(routes(intake))
-        measured = Measured(Front(api, intake), str(self._live.config.ref), REQUESTS, route_of)
+        api.include_router(routes(self.intake))
+        measured = Measured(Front(api, self.intake), str(self._live.config.ref), REQUESTS, route_of)
         return CrossOrigin(
             measured,
             lambda: self._live.config.base_url,
