@@ -65,6 +65,15 @@ unit: init ## pure tests only, in seconds
 integration: init ## against real Redis, Postgres and Kafka processes, a file after the other in each of three workers
 	@.venv/bin/pytest -q $(SIDE_BY_SIDE) tests/integration
 
+.PHONY: simulation
+simulation: init ## payments in virtual time: a share of the schedules, and every named defect
+	@.venv/bin/pytest -q -n 2 --dist loadfile tests/simulation
+
+.PHONY: soak-simulation
+soak-simulation: init ## SEEDS schedules (10000) on JOBS processes (2) from seed FROM (1), then every defect
+	@PYTHONPATH=tests $(PYTHON) -m simulation run --seeds $(or $(SEEDS),10000) --jobs $(or $(JOBS),2) --from $(or $(FROM),1)
+	@PYTHONPATH=tests $(PYTHON) -m simulation defects --others --most 300
+
 .PHONY: e2e
 e2e: up images ## on the real cluster, through the real ingress
 	@echo "==> end-to-end tests (about 3 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
@@ -73,6 +82,7 @@ e2e: up images ## on the real cluster, through the real ingress
 test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
 	@echo "==> Redis, Postgres, Kafka and nginx as processes"; $(PYTHON) -m ticketon_dev.stores --ensure; $(PYTHON) -m bench.decision --ensure
+	@echo "==> simulated schedules (about 40 seconds)"; .venv/bin/pytest -q -n 2 --dist loadfile tests/simulation
 	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
 	@echo "==> rendered files and integration tests (about 4 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
