@@ -8,6 +8,7 @@ defects --most 60                      the table of defects: how many seeds each
 import argparse
 import importlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trial.add_argument("--only", default="", help="those whose name has this")
     trial.add_argument("--others", action="store_true", help="also those beyond the fifteen that are named")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server on which it runs ends with it
     return int(globals()[f"_{options.command}"](options))
 
 

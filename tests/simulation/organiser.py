@@ -32,7 +32,7 @@ class Organiser:
         order = self._draw.choice(sorted(orders, key=lambda found: found["created_at"]))
         held = self._world.records().holds[order["hold_id"]]["seats"]
         seats = [self._draw.choice(held)] if self._wish.what == "seat" else []
-        amount = order["amount"] // 3 if self._wish.what == "amount" else None
+        amount = order["amount"] * 2 // 3 if self._wish.what == "amount" else None
         keys = [f"wish-{self._number}-{0 if self._wish.same_key else turn}" for turn in range(self._wish.times)]
         await asyncio.gather(*(self._ask(order["id"], key, seats, amount) for key in keys))
 
