@@ -112,3 +112,15 @@ async def test_more_than_can_be_answered_in_time_is_refused_at_once() -> None:
         await gathered.call(0)
     work.gate.set()
     await asyncio.gather(*tasks)
+
+
+async def test_who_calls_again_as_soon_as_they_are_answered_is_answered_again() -> None:
+    work = Work()
+    work.gate.set()
+    gathered = Gathered(work, most=10)
+
+    async def twice() -> list[int]:
+        return [await gathered.call(1), await gathered.call(2)]
+
+    async with asyncio.timeout(5):
+        assert await twice() == [10, 20]
