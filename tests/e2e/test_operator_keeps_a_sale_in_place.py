@@ -14,8 +14,9 @@ from support.ticket_door import TicketDoor, Visitor, problem
 
 from .conftest import OpenSale
 
+#: What is promised: an applied event is Ready within 30 s, what is deleted or edited by hand is back within 10 s.
 READY_SECONDS = 30.0
-BACK_SECONDS = 15.0
+BACK_SECONDS = 10.0
 #: The operator writes the live configuration at once, and servers look at it every second; the rest is for a machine
 #: that is busy.
 LIVE_SECONDS = 15.0

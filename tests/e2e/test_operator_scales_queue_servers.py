@@ -10,8 +10,11 @@ from .conftest import OpenSale
 
 WAITERS_PER_SERVER = 20
 CROWD = 55  # three servers' worth
-ASKED_SECONDS = 10.0
+#: What is promised: a line over target asks for more servers within 5 s; what is deleted is back within 10 s.
+ASKED_SECONDS = 5.0
 BACK_SECONDS = 10.0
+#: The status follows, at its own pace of a few seconds.
+TOLD_SECONDS = 10.0
 #: The window of 5 s, the figures' age, and the operator's own second.
 FALLEN_SECONDS = 20.0
 
@@ -36,7 +39,7 @@ def test_a_line_over_target_asks_for_more_servers_within_seconds(line: Sale, peo
     assert len({person.number for person in people}) == CROWD
     eventually(lambda: line.queue_servers_wanted() == 3, ASKED_SECONDS, every_seconds=LOOK_SECONDS)
     assert "waiting" in line.wait_for_condition("Scaling", "True", "ScaledUp")["message"]
-    eventually(lambda: line.status()["queueServers"]["desired"] == 3, ASKED_SECONDS, every_seconds=LOOK_SECONDS)
+    eventually(lambda: line.status()["queueServers"]["desired"] == 3, TOLD_SECONDS, every_seconds=LOOK_SECONDS)
 
 
 def test_a_deployment_that_is_deleted_in_mid_sale_does_not_begin_again_with_one(line: Sale) -> None:
