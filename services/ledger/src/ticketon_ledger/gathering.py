@@ -58,8 +58,6 @@ class Gathered(Generic[AskT, AnswerT]):
         return await answer
 
     async def _run(self) -> None:
-        lane = asyncio.current_task()
-        assert lane is not None
         while group := self._next():
             try:
                 await self._serve(group)
@@ -67,7 +65,7 @@ class Gathered(Generic[AskT, AnswerT]):
                 for _, answer in group:
                     answer.cancel()
         # In the same step as the last look: whoever has just been answered and calls again must not count on this lane.
-        self._lanes.discard(lane)
+        self._lanes.discard(asyncio.current_task())
 
     def _next(self) -> list[tuple[AskT, "asyncio.Future[AnswerT]"]]:
         """The oldest calls that may go together; whoever gave up is left out."""
