@@ -43,7 +43,7 @@ class Gathered(Generic[AskT, AnswerT]):
         self._at_once = at_once
         self._apart = apart
         self._waiting: deque[tuple[AskT, asyncio.Future[AnswerT]]] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._lanes: list[asyncio.Task[None]] = []
 
     async def call(self, ask: AskT) -> AnswerT:
         """Raise what ``work`` raises for this call; LedgerUnavailable also when too many wait already."""
@@ -51,10 +51,10 @@ class Gathered(Generic[AskT, AnswerT]):
             raise LedgerUnavailable("more is asked at this moment than can be answered in time")
         answer: asyncio.Future[AnswerT] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
+        # Asked of the lanes, not told by them: one that has looked for the last time serves nobody who calls now.
+        self._lanes = [lane for lane in self._lanes if not lane.done()]
         if len(self._lanes) < self._at_once:
-            lane = asyncio.create_task(self._run())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            self._lanes.append(asyncio.create_task(self._run()))
         return await answer
 
     async def _run(self) -> None:
@@ -64,8 +64,6 @@ class Gathered(Generic[AskT, AnswerT]):
             finally:  # also when the lane is cancelled: nobody waits for ever
                 for _, answer in group:
                     answer.cancel()
-        # In the same step as the last look: whoever has just been answered and calls again must not count on this lane.
-        self._lanes.discard(asyncio.current_task())
 
     def _next(self) -> list[tuple[AskT, "asyncio.Future[AnswerT]"]]:
         """The oldest calls that may go together; whoever gave up is left out."""
