@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from ticketon_queue import visits as visits_module
+from ticketon_queue import batches
+from ticketon_queue.batches import OverloadedError
 from ticketon_queue.feed import Feed
 from ticketon_queue.line_store import Found, LineUnavailableError, Visit, Visited
-from ticketon_queue.visits import MOST_VISITS, OverloadedError, Visits
+from ticketon_queue.visits import MOST_VISITS, Visits
 
 
 def visited(visits: list[Visit]) -> Visited:
@@ -69,7 +70,7 @@ async def test_whoever_gave_up_waiting_does_not_stop_the_others() -> None:
 
 
 async def test_more_than_can_be_served_in_time_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits_module, "MOST_WAITING", 2)
+    monkeypatch.setattr(batches, "MOST_WAITING", 2)
 
     async def send(visits: list[Visit]) -> Visited:
         await asyncio.Event().wait()

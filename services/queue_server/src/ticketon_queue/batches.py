@@ -1,28 +1,30 @@
 """Single calls gathered into lists: what arrives while one list is under way goes together in the next. No client.
 
-``visits`` does the same for Redis, whose answers have a part that is common to a list; this is for the ledger.
+A lone call is sent at once; under load one list carries hundreds, and the store, the socket and the event loop are
+paid for once.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from ticketon_queue.visits import OverloadedError
-
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-#: A statement with this many rows takes some 10 ms.
-MOST_ITEMS = 1_000
 #: Waiting calls beyond this are refused at once: they would be answered after their clients have given up.
 MOST_WAITING = 20_000
 
 
-class Batches(Generic[ItemT, ResultT]):
-    """``send`` gives one result an item, in order; its error goes to every one of them."""
+class OverloadedError(Exception):
+    """More calls wait than can be served in time."""
 
-    def __init__(self, send: Callable[[list[ItemT]], Awaitable[list[ResultT]]]) -> None:
+
+class Batches(Generic[ItemT, ResultT]):
+    """``send`` gives one result an item, in order, for ``most`` at a time; its error goes to every one of them."""
+
+    def __init__(self, send: Callable[[list[ItemT]], Awaitable[list[ResultT]]], *, most: int) -> None:
         self._send = send
+        self._most = most
         self._waiting: list[tuple[ItemT, asyncio.Future[ResultT]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -38,7 +40,7 @@ class Batches(Generic[ItemT, ResultT]):
 
     async def _run(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_ITEMS], self._waiting[MOST_ITEMS:]
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
                 results = await self._send([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 - whoever waits gets it

@@ -14,11 +14,11 @@ from ticketon_contract.tokens import Arrival, Pass, Place
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import DrawPending, LedgerUnavailable
 from ticketon_queue.admission import draw_retry_seconds
+from ticketon_queue.batches import OverloadedError
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.draws import Draws
 from ticketon_queue.line import RETRY_SECONDS, Line, Standing, State
 from ticketon_queue.line_store import LineStore
-from ticketon_queue.visits import OverloadedError
 
 ResultT = TypeVar("ResultT")
 #: A join that meets the closing of the log, or a commitment that this server has not seen, begins anew so often.

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 #: The log is closed this soon after its time, and looked at this often while that does not work.
 CLOSE_SECONDS = 0.1
+#: A statement with so many rows takes some 10 ms.
+MOST_ENTRIES = 1_000
 #: An order of so few is worked out in a few ms, and by a thread beyond.
 FEW_ARRIVALS = 5_000
 #: The time constant with which the measured rate of arrivals fades.
@@ -72,8 +74,8 @@ class Draws:
         self._records = records
         self._event = str(live.config.ref)
         self._turn = asyncio.Lock()
-        self._appends: Batches[bytes, Logged] = Batches(self._append)
-        self._finds: Batches[bytes, int | None] = Batches(self._find)
+        self._appends: Batches[bytes, Logged] = Batches(self._append, most=MOST_ENTRIES)
+        self._finds: Batches[bytes, int | None] = Batches(self._find, most=MOST_ENTRIES)
         self._places: array[int] | None = None
         self._ordering: asyncio.Task[None] | None = None
 

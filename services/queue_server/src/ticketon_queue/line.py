@@ -16,9 +16,10 @@ from ticketon_contract.tokens import Arrival, Pass, Place
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import LedgerUnavailable
 from ticketon_queue.admission import Snapshot, eta_seconds, retry_after_seconds
+from ticketon_queue.batches import OverloadedError
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.line_store import Found, LineStore, LineUnavailableError, RebaseNeededError, Visit, Visited
-from ticketon_queue.visits import OverloadedError, Visits
+from ticketon_queue.visits import Visits
 
 log = logging.getLogger(__name__)
 
