@@ -4,17 +4,18 @@ It may be killed between any two lines: the row stays due, and whoever takes it 
 provider's before asking for it again, with the same idempotency key.
 """
 
-import asyncio
 import logging
 import random
+from collections.abc import Sequence
 
-from ticketon_ledger import LedgerUnavailable, cancellation, refunds
+from ticketon_ledger import cancellation, refunds
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import Refund, RefundState
 from ticketon_payments import pacing
 from ticketon_payments.figures import Figures
 from ticketon_payments.provider import Refunds
 from ticketon_payments.refund_saga import Then, ask_first, decide
+from ticketon_payments.taking import Taking
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +37,14 @@ class Refunder:
         self._figures = figures
         self._event = event
         self._lease_seconds = 2 * lease_seconds  # it may look and ask
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._taking = Taking("refund", self._due, self.drive, most=REFUNDING)
 
     async def work(self) -> bool:
-        """Take up what is due as far as there is room; True when there may be more."""
-        room = REFUNDING - len(self._under_way)
-        if room <= 0:
-            return False
-        due = await refunds.due(self._database, self._event, limit=room, lease_seconds=self._lease_seconds)
-        for refund in due:
-            task = asyncio.create_task(self._drive(refund))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        return len(due) == room
+        """Take up due refunds as far as there is room; True when there may be more."""
+        return await self._taking.work()
+
+    async def _due(self, room: int) -> Sequence[Refund]:
+        return await refunds.due(self._database, self._event, limit=room, lease_seconds=self._lease_seconds)
 
     async def cancel(self) -> bool:
         """Go on with the cancellation of the event, if it is cancelled; True when there is more to do."""
@@ -56,14 +52,6 @@ class Refunder:
             self._database, self._event, limit=CANCELLING, lease_seconds=_CANCEL_LEASE_SECONDS
         )
         return found > 0
-
-    async def _drive(self, refund: Refund) -> None:
-        try:
-            await self.drive(refund)
-        except LedgerUnavailable as error:
-            log.warning("Postgres is away: left to its lease", extra={"refund": refund.id, "error": str(error)})
-        except Exception:
-            log.exception("a refund could not be carried out: left to its lease", extra={"refund": refund.id})
 
     async def drive(self, refund: Refund) -> None:
         """One attempt: look for it where it may have gone through, ask for it where it has not, write."""
@@ -90,5 +78,4 @@ class Refunder:
 
     def close(self) -> None:
         """Stop what is under way; leases bring it back."""
-        for task in self._under_way:
-            task.cancel()
+        self._taking.close()

@@ -16,6 +16,7 @@ from ticketon_ledger.database import Database
 from ticketon_ledger.records import OutboxMessage
 from ticketon_payments.kafka import Bus, KafkaUnavailable
 from ticketon_payments.settler import Settler
+from ticketon_payments.taking import Taking
 
 log = logging.getLogger(__name__)
 
@@ -58,30 +59,20 @@ class Sweepers:
     ) -> None:
         self._database = database
         self._bus = bus
-        self._settler = settler
         self._event = event
         self._lease_seconds = lease_seconds
-        self._reconciling: set[asyncio.Task[None]] = set()
+        self._settler = settler
+        self._reconciling = Taking("payment", self._due, self._settle, most=RECONCILING)
 
     async def reconcile(self) -> bool:
         """Take up due payments as far as there is room; True when there may be more."""
-        room = RECONCILING - len(self._reconciling)
-        if room <= 0:
-            return False
-        due = await payments.due(self._database, str(self._event), limit=room, lease_seconds=self._lease_seconds)
-        for payment in due:
-            task = asyncio.create_task(self._drive(payment))
-            self._reconciling.add(task)
-            task.add_done_callback(self._reconciling.discard)
-        return len(due) == room
+        return await self._reconciling.work()
 
-    async def _drive(self, payment: Payment) -> None:
-        try:
-            await self._settler.drive(payment)
-        except LedgerUnavailable as error:
-            log.warning("Postgres is away: left to its lease", extra={"payment": payment.id, "error": str(error)})
-        except Exception:
-            log.exception("a payment could not be settled: left to its lease", extra={"payment": payment.id})
+    async def _due(self, room: int) -> Sequence[Payment]:
+        return await payments.due(self._database, str(self._event), limit=room, lease_seconds=self._lease_seconds)
+
+    async def _settle(self, payment: Payment) -> None:
+        await self._settler.drive(payment)
 
     async def produce(self) -> bool:
         """Send commands that Kafka may not have; raises KafkaUnavailable.
@@ -124,8 +115,7 @@ class Sweepers:
 
     async def close(self) -> None:
         """Stop what is under way; leases bring it back."""
-        for task in self._reconciling:
-            task.cancel()
+        self._reconciling.close()
 
 
 async def produce(bus: Bus, event: EventRef, payment: Payment, *, within_seconds: float = 5.0) -> None:
