@@ -71,6 +71,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
     # The queue calls the reconciler, and a look at topics asks the queue: tied together here.
     reconciler: Reconciler
     queue = WorkQueue(lambda ref: reconciler.reconcile(ref))  # noqa: PLW0108 - bound below
+    configured = asyncio.Event()
     topic_watch = TopicWatch(recorder, queue.add)
     reconciler = Reconciler(
         settings=settings,
@@ -81,6 +82,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         applier=applier,
         topic_watch=topic_watch,
         teardown=teardown,
+        on_config=configured.set,
     )
     poller = Poller(
         events=reconciler.events,
@@ -90,6 +92,7 @@ async def act(settings: Settings, lease: Lease, stop: asyncio.Event) -> None:
         recorder=recorder,
         reporter=reporter,
         applier=applier,
+        wake=configured,
     )
     tasks = [
         asyncio.create_task(_hold(lease), name="lease"),

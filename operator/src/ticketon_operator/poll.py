@@ -1,6 +1,7 @@
 """The one poll loop: figures of all events, grouped by Redis, every second; scaling and status from them."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -36,6 +37,7 @@ class Poller:
         recorder: Recorder,
         reporter: Reporter,
         applier: Applier,
+        wake: asyncio.Event | None = None,
     ) -> None:
         self._events = events
         self._cluster = cluster
@@ -44,12 +46,15 @@ class Poller:
         self._recorder = recorder
         self._reporter = reporter
         self._applier = applier
-        self._under_way: dict[str, asyncio.Task[None]] = {}  # by Redis' address
+        self._wake = wake or asyncio.Event()
+        self._exchanging: dict[str, asyncio.Task[None]] = {}  # by Redis' address
+        self._following: dict[EventRef, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Poll until cancelled."""
+        """Poll until cancelled: every second, and at once when ``wake`` is set because a configuration has changed."""
         try:
             while True:
+                self._wake.clear()
                 started = time.monotonic()
                 try:
                     await self.round()
@@ -57,32 +62,33 @@ class Poller:
                     log.exception("a round of figures failed unexpectedly")
                 taken = time.monotonic() - started
                 metrics.POLL_SECONDS.observe(taken)
-                await asyncio.sleep(max(0.0, POLL_SECONDS - taken))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), max(0.0, POLL_SECONDS - taken))
         finally:
-            for task in self._under_way.values():
+            under_way = [*self._exchanging.values(), *self._following.values()]
+            for task in under_way:
                 task.cancel()
-            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def round(self) -> None:
-        """Look at all events once. Those whose Redis does not answer are seen to beside the rounds that come after."""
+        """Look at all events once, for a second at most.
+
+        Neither a Redis that does not answer nor an event that is being reconciled keeps the others waiting: it is seen
+        to beside the rounds that come after.
+        """
         groups: dict[str, list[Tracked]] = defaultdict(list)
         for tracked in self._events.values():
             if tracked.stores is not None and tracked.config is not None:
                 groups[tracked.stores.redis_url].append(tracked)
         await self._figures.keep_only(set(groups))
-        begun = {url: asyncio.create_task(self._group(url, members)) for url, members in self._idle(groups)}
-        self._under_way |= begun
-        if begun:
-            await asyncio.wait(begun.values(), timeout=POLL_SECONDS)
-        for url in [url for url, task in self._under_way.items() if task.done()]:
-            error = self._under_way.pop(url).exception()
-            if error is not None:
-                log.error("figures failed unexpectedly", exc_info=error)
+        end = time.monotonic() + POLL_SECONDS
+        for url, members in groups.items():
+            if url not in self._exchanging:
+                self._exchanging[url] = asyncio.create_task(self._exchange(url, members))
+        await _settle(self._exchanging, end)
+        await _settle(self._following, end)
 
-    def _idle(self, groups: Mapping[str, list[Tracked]]) -> list[tuple[str, list[Tracked]]]:
-        return [(url, members) for url, members in groups.items() if url not in self._under_way]
-
-    async def _group(self, url: str, members: list[Tracked]) -> None:
+    async def _exchange(self, url: str, members: list[Tracked]) -> None:
         live = {t.ref: t.config.model_dump_json() for t in members if t.config is not None}
         try:
             figures = await self._figures.exchange(url, live)
@@ -93,7 +99,9 @@ class Poller:
             for tracked in members:
                 tracked.redis_error, tracked.figures = None, figures[tracked.ref]
                 tracked.figures_at = time.monotonic()
-        await asyncio.gather(*(self._follow(tracked) for tracked in members))
+        for tracked in members:
+            if tracked.ref not in self._following:
+                self._following[tracked.ref] = asyncio.create_task(self._follow(tracked))
 
     async def _follow(self, tracked: Tracked) -> None:
         """Scale and report one event; trouble with it is no trouble of the others."""
@@ -157,3 +165,13 @@ class Poller:
             # A Deployment of generation 1 is a new one that the watch has not seen scaled yet.
             message = f"queue servers were set to {there}; the line needs {wanted}"
             await self._recorder.normal(tracked.event, "DriftRepaired", message)
+
+
+async def _settle(under_way: dict[Any, asyncio.Task[None]], end: float) -> None:
+    """Wait until ``end`` (monotonic) for what is under way, and take out what has ended."""
+    if under_way:
+        await asyncio.wait(under_way.values(), timeout=max(0.0, end - time.monotonic()))
+    for key in [key for key, task in under_way.items() if task.done()]:
+        error = under_way.pop(key).exception()
+        if error is not None:
+            log.error("figures failed unexpectedly", exc_info=error)

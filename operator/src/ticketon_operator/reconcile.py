@@ -7,6 +7,7 @@ how it stands (``reporting``). It never asks why it was called.
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -53,7 +54,9 @@ class Reconciler:
         applier: Applier,
         topic_watch: TopicWatch,
         teardown: Teardown,
+        on_config: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_config`` is called when servers are to run on another configuration than before."""
         self.events: dict[EventRef, Tracked] = {}
         self._settings = settings
         self._cluster = cluster
@@ -63,6 +66,7 @@ class Reconciler:
         self._topic_watch = topic_watch
         self._teardown = teardown
         self._applier = applier
+        self._on_config = on_config
         self._inventory = InventoryStep(cluster, observed, recorder)
 
     async def reconcile(self, ref: EventRef) -> float | None:
@@ -111,11 +115,12 @@ class Reconciler:
         self._topic_watch.look(tracked, stores)
         await routeclass.look(self._cluster, self._recorder, tracked)
         inputs = self._inputs(tracked, root, stores)
+        self._configure(tracked, inputs)  # before anything that takes time: who pauses a sale means now
         job = job_name(event, inputs)
         way_is_clear = await self._inventory.make_way(tracked, job)
         tracked.ledger = await self._inventory.look(tracked, inputs.candidate, job)
         inputs = self._inputs(tracked, root, stores)  # what the ledger just took is in force now
-        tracked.config = inputs.config
+        self._configure(tracked, inputs)
         manifests = desired_objects(event, inputs)
         if not way_is_clear:
             manifests = [manifest for manifest in manifests if Kind.of(manifest) is not JOB]
@@ -134,6 +139,11 @@ class Reconciler:
         if not tracked.applied.done or tracked.ledger.result in (LedgerResult.PENDING, LedgerResult.FAILED):
             return SOON_SECONDS
         return RESYNC_SECONDS
+
+    def _configure(self, tracked: Tracked, inputs: Inputs) -> None:
+        if tracked.config != inputs.config:
+            tracked.config = inputs.config
+            self._on_config()
 
     def _inputs(self, tracked: Tracked, root: RootKeys, stores: Stores) -> Inputs:
         event = tracked.event

@@ -188,15 +188,48 @@ async def test_a_redis_that_hangs_keeps_the_events_of_another_waiting_for_nothin
     assert other.redis_error is None
 
 
+async def test_an_event_that_is_being_reconciled_keeps_no_other_waiting(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ticketon_operator.poll.POLL_SECONDS", 0.05)
+    other = Tracked(EventRef("shows", "other"), ticket_event(metadata={"name": "other"}))
+    other.config, other.stores = candidate_config(other.event), sale.tracked.stores
+    sale.events[other.ref] = other
+    async with other.lock:
+        await sale.poller.round()
+        sale.tracked.config = candidate_config(ticket_event(message="back at nine"))
+        sale.redis.waiting = 35
+        await sale.poller.round()
+        assert "back at nine" in sale.redis.live[REF]
+        assert sale.replicas == 4
+
+
+async def test_a_configuration_that_changed_is_written_at_once(sale: Sale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticketon_operator.poll.POLL_SECONDS", 3600.0)
+    running = asyncio.create_task(sale.poller.run())
+
+    async def written(text: str) -> bool:
+        return text in sale.redis.live.get(REF, "")
+
+    try:
+        await eventually_async(lambda: written("gala"))
+        sale.tracked.config = candidate_config(ticket_event(message="back at nine"))
+        sale.poller._wake.set()
+        await eventually_async(lambda: written("back at nine"))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_what_is_under_way_ends_with_the_poll(sale: Sale) -> None:
     sale.redis.hangs[DEFAULT_CONNECTIONS["redis-url"]] = asyncio.Event()
     running = asyncio.create_task(sale.poller.run())
 
     async def asked() -> bool:
-        return bool(sale.poller._under_way)
+        return bool(sale.poller._exchanging)
 
     await eventually_async(asked)
-    (exchange,) = sale.poller._under_way.values()
+    (exchange,) = sale.poller._exchanging.values()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert exchange.cancelled()

@@ -219,6 +219,18 @@ async def test_a_change_of_the_spec_is_not_told_as_drift(operator: Operator) -> 
     assert "DriftRepaired" not in operator.told()
 
 
+async def test_a_changed_configuration_is_told_once_and_before_anything_is_applied(operator: Operator) -> None:
+    await operator.settle()
+    operator.cluster.applied.clear()
+    applied_until_then: list[list[str]] = []
+    operator.reconciler._on_config = lambda: applied_until_then.append(list(operator.cluster.applied))
+    operator.change(message="back at nine")
+    await operator.reconcile()
+    await operator.reconcile()
+    assert applied_until_then == [[]]
+    assert operator.cluster.applied, "the servers' files follow"
+
+
 async def test_an_object_of_somebody_else_is_left_alone_and_named(operator: Operator) -> None:
     theirs = {"metadata": {"namespace": "shows", "name": "gala-queue"}, "spec": {"type": "ExternalName"}}
     operator.cluster.put(kinds.SERVICE, theirs)
