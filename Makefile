@@ -8,8 +8,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 MEMBERS := operator services/contract services/http services/ledger services/queue_server services/payment_server cli dev
 STAMP := .venv/.ready
-# Integration tests mostly wait, so three files at a time are run on two cores; the tests of a file keep their order.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+# Integration tests mostly wait, so three files at a time are run on two cores; the tests of a file keep their order, and
+# files theirs: sorted by how many tests they have, the slow ones of few tests would come last, one beside idle workers.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the targets
