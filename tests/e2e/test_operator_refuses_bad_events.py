@@ -70,6 +70,12 @@ REFUSED = {
         "payments.route Ingress needs route.kind Ingress or HTTPRoute",
     ),
     "a path that leads elsewhere": ({"route": {"path": "/gala/../admin"}}, "spec.route.path"),
+    "a login of nobody": ({"identity": {"mode": "Claim"}}, "needs identity.issuer and identity.audience"),
+    "a login without keys": (
+        {"identity": {"mode": "Claim", "issuer": "https://login.example.com", "audience": "gala"}},
+        "set identity.jwks or identity.jwksUri, not both",
+    ),
+    "keys in the clear": ({"identity": {"jwksUri": "http://login.example.com/keys"}}, "spec.identity.jwksUri"),
     "egress to a network and to labels": (
         {"networkPolicy": {"egress": [{"cidr": "10.0.0.0/8", "podLabels": {"app": "x"}}]}},
         "an egress rule names a cidr or labels, not both",
@@ -128,3 +134,15 @@ def test_what_people_who_have_arrived_for_a_draw_were_told_cannot_be_taken_back(
             cluster.patch(KIND, "drawn", namespace, {"spec": change})
         assert told in refusal.value.message
     cluster.patch(KIND, "drawn", namespace, {"spec": {"opensAt": "2099-06-01T00:00:00Z"}})
+
+
+def test_who_buyers_are_stays_once_somebody_has_a_place(cluster: Cluster, namespace: str) -> None:
+    login = {"issuer": "https://login.example.com", "audience": "gala", "jwksUri": "https://login.example.com/keys"}
+    cluster.create(ticket_event(namespace, "members", node_port=PORT, spec={"identity": {"mode": "Claim", **login}}))
+    cluster.patch(KIND, "members", namespace, {"spec": {"identity": {"claim": "email"}}})
+    cluster.patch_status(KIND, "members", namespace, {"line": {"issued": 1}})
+    for change in ({"mode": "Anonymous"}, {"issuer": "https://other.example.com"}, {"claim": "sub"}):
+        with pytest.raises(RefusedError) as refusal:
+            cluster.patch(KIND, "members", namespace, {"spec": {"identity": change}})
+        assert "identity.mode, issuer and claim stay as they are" in refusal.value.message
+    cluster.patch(KIND, "members", namespace, {"spec": {"identity": {"audience": "gala-2099"}}})

@@ -6,8 +6,6 @@ queue server. The doorway can be shut, which is what being offline looks like.
 
 import asyncio
 import contextlib
-import datetime as dt
-import ipaddress
 import shutil
 import ssl
 import tempfile
@@ -15,11 +13,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from playwright.async_api import BrowserContext, async_playwright
+from support.certificates import self_signed
 from support.queue_sale import ORIGIN
 
 from ticketon_dev.browser import chromium
@@ -37,31 +32,6 @@ FLAGS = (
 PIECE_BYTES = 64 * 1024
 #: A browser on a machine that is busy with other tests.
 PATIENCE_MS = 20_000
-
-
-def _certificate(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "doorway")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "doorway.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 class Doorway:
@@ -121,7 +91,7 @@ async def open_browser(**options: object) -> AsyncIterator[tuple[BrowserContext,
     """One browser with an empty profile of its own. ``options`` are playwright's, for the context."""
     folder = Path(tempfile.mkdtemp(prefix="ticketon-browser-"))
     doorway = Doorway()
-    await doorway.listen(_certificate(folder))
+    await doorway.listen(self_signed(folder / "doorway.pem"))
     try:
         async with async_playwright() as playwright:
             context = await playwright.chromium.launch_persistent_context(

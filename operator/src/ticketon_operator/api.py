@@ -29,6 +29,52 @@ class PreQueue(ApiModel):
     )
 
 
+class IdentityMode(StrEnum):
+    """Anonymous: a name nobody can guess, a device. Claim: a login's signed word, an account."""
+
+    ANONYMOUS = "Anonymous"
+    CLAIM = "Claim"
+
+
+class Identity(ApiModel):
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.mode != 'Claim' || (has(self.issuer) && has(self.audience))",
+                "identity.mode Claim needs identity.issuer and identity.audience: "
+                "whose tokens count, and for whom they are",
+            ),
+            rule(
+                "self.mode != 'Claim' || (has(self.jwks) != has(self.jwksUri))",
+                "identity.mode Claim needs the issuer's public keys: set identity.jwks or identity.jwksUri, not both",
+            ),
+        )
+    )
+
+    mode: IdentityMode = Field(
+        IdentityMode.ANONYMOUS,
+        description="Anonymous: each browser is somebody. Claim: whoever has logged in at the issuer, the same on "
+        "every device.",
+    )
+    issuer: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(None, description="The tokens' iss.")
+    audience: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(None, description="Among their aud.")
+    claim: Annotated[str, Field(min_length=1, max_length=128)] = Field(
+        "sub", description="The claim that tells accounts apart, and never changes for one."
+    )
+    token_type: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        "JWT", description="The typ of the tokens' header; others are refused."
+    )
+    jwks: Annotated[str, Field(min_length=2, max_length=32_768)] | None = Field(
+        None, description="The issuer's public keys: a JWK set, as JSON."
+    )
+    jwks_uri: Annotated[str, Field(max_length=512, pattern=r"^https://[^\s#]+$")] | None = Field(
+        None, description="Where the JWK set is; queue servers read it, and networkPolicy.egress has to let them."
+    )
+    login_url: Annotated[str, Field(max_length=512, pattern=r"^https?://[^\s]+$")] | None = Field(
+        None, description="Where people log in. Its origin may send the token by a form to <url>identity."
+    )
+
+
 class Admission(ApiModel):
     per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         600, description="People let in within any 60 seconds, at most."
@@ -364,6 +410,7 @@ class TicketEventSpec(ApiModel):
     message: Annotated[str, Field(max_length=500)] = Field("", description="Shown to everybody in the line.")
     page: Page | None = Field(None, description="The organiser's languages, words, colours and logo.")
     pre_queue: PreQueue | None = None
+    identity: Identity = Field(default_factory=Identity)
     admission: Admission = Field(default_factory=Admission)
     challenge: Challenge = Field(default_factory=Challenge)
     zones: Annotated[
@@ -400,6 +447,11 @@ class TicketEventSpec(ApiModel):
 _NO_DRAW = (
     "!has(oldSelf.status) || !has(oldSelf.status.draw) || !has(oldSelf.status.draw.state) "
     "|| oldSelf.status.draw.state == ''"
+)
+#: No number was given out, and nobody has arrived for a draw.
+_NOBODY = (
+    "!has(oldSelf.status) || ((!has(oldSelf.status.line) || oldSelf.status.line.issued == 0) "
+    "&& (!has(oldSelf.status.draw) || oldSelf.status.draw.arrivals == 0))"
 )
 
 
@@ -440,6 +492,13 @@ class TicketEvent(ApiModel):
                 _NO_DRAW + " || oldSelf.status.draw.state != 'Open' || oldSelf.status.draw.arrivals == 0 "
                 "|| self.spec.opensAt >= oldSelf.spec.opensAt",
                 "people have arrived for the draw at opensAt: it can move later, not earlier",
+            ),
+            rule(
+                _NOBODY + " || (self.spec.identity.mode == oldSelf.spec.identity.mode "
+                "&& self.spec.identity.claim == oldSelf.spec.identity.claim "
+                "&& (has(self.spec.identity.issuer) ? self.spec.identity.issuer : '') "
+                "== (has(oldSelf.spec.identity.issuer) ? oldSelf.spec.identity.issuer : ''))",
+                "people have places by the identity they came with: identity.mode, issuer and claim stay as they are",
             ),
         )
     )

@@ -25,6 +25,7 @@ from ticketon_queue.context import Context
 from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
+from ticketon_queue.login_keys import LoginKeyring
 from ticketon_queue.pages.folder import PageFolder
 
 EVENT = EventRef("shows", "streams")
@@ -51,6 +52,7 @@ class Server:
         self.health = Health()
         self.context = Context(
             pages=PageFolder(EVENT),
+            logins=LoginKeyring(),
             live=self.live,
             line=self.line,
             draws=Draws(self.live, cast("Any", None)),

@@ -2,7 +2,7 @@
 
 from ticketon_contract import config as contract
 from ticketon_contract.config import EventConfig
-from ticketon_operator.api import TicketEvent, Tls, Zone
+from ticketon_operator.api import Identity, IdentityMode, TicketEvent, Tls, Zone
 from ticketon_operator.api_status import InventoryStatus
 
 
@@ -41,6 +41,7 @@ def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfi
         closes_at=spec.closes_at,
         pre_queue_opens_at=spec.pre_queue.opens_at if spec.pre_queue else None,
         pre_queue_order=spec.pre_queue.order if spec.pre_queue else contract.LineOrder.FIFO,
+        login=_login(spec.identity),
         paused=spec.paused,
         closing=closing,
         currency=spec.currency,
@@ -109,6 +110,20 @@ def payments_base_url(event: TicketEvent) -> str:
 def _origin(host: str, port: int | None, tls: Tls) -> str:
     scheme, default = ("https", 443) if tls.enabled else ("http", 80)
     return f"{scheme}://{host}" if port in (None, default) else f"{scheme}://{host}:{port}"
+
+
+def _login(identity: Identity) -> contract.Login | None:
+    if identity.mode is IdentityMode.ANONYMOUS:
+        return None
+    return contract.Login(
+        issuer=identity.issuer or "",
+        audience=identity.audience or "",
+        claim=identity.claim,
+        token_type=identity.token_type,
+        jwks=identity.jwks or "",
+        jwks_uri=identity.jwks_uri or "",
+        url=identity.login_url or "",
+    )
 
 
 def _zone(zone: Zone) -> contract.Zone:

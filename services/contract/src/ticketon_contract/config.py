@@ -74,6 +74,21 @@ class Challenge(_Model):
     mode: ChallengeMode = ChallengeMode.OFF
 
 
+class Login(_Model):
+    """Whose word on who a buyer is counts: a JWT of this issuer for this audience, signed with one of its keys.
+
+    Either ``jwks`` (the JWK set itself, JSON) or ``jwks_uri`` is given.
+    """
+
+    issuer: str
+    audience: str
+    claim: str = "sub"
+    token_type: str = "JWT"  # noqa: S105 - the header's typ
+    jwks: str = ""
+    jwks_uri: str = ""
+    url: str = ""  # where people log in; its origin may send the token by a form
+
+
 class ProviderProtocol(StrEnum):
     """Whether money is reserved before it is taken (TwoPhase) or taken at once (OnePhase)."""
 
@@ -116,6 +131,7 @@ class EventConfig(_Model):
     closes_at: AwareDatetime | None = None
     pre_queue_opens_at: AwareDatetime | None = None  # joins are accepted from here on; None: from opens_at
     pre_queue_order: LineOrder = LineOrder.FIFO
+    login: Login | None = None  # None: anonymous, an identity is a name nobody can guess
     paused: bool = False
     closing: bool = False  # being deleted: intake and joins are closed, payments in flight settle
     # The ledger's word (`ticketon cancel-event`), not the organiser's: servers set it, and it is never written.

@@ -17,6 +17,7 @@ class Problem(Enum):
     MALFORMED = ("malformed", 400, "This is not a request")
     IDENTITY_REQUIRED = ("identity-required", 401, "Say who you are first")
     TOKEN_INVALID = ("token-invalid", 401, "The token is not valid")
+    CLAIM_INVALID = ("claim-invalid", 401, "The login's token is not valid")
     ORIGIN_FORBIDDEN = ("origin-forbidden", 403, "Requests from this origin are not accepted")
     CHALLENGE_WANTED = ("challenge-wanted", 403, "A challenge has to be solved first")  # challenge, seed, bits
     NOT_ADMITTED = ("not-admitted", 403, "It is not your turn")

@@ -132,6 +132,11 @@ class Signer:
         """The id of the key that signs."""
         return self._active
 
+    @property
+    def oldest(self) -> str:
+        """The id of the key that stays the same while keys are added: ids sort by age, k1 before k2."""
+        return min(next(iter(self._keys.values())), key=lambda key_id: (len(key_id), key_id))
+
     def derive(self, purpose: Purpose, key_id: str, context: bytes) -> bytes:
         """Return 32 bytes that only who has the key can tell from ``context``; raises UnknownKeyError."""
         key = self._keys[purpose].get(key_id)

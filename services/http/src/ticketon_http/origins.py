@@ -25,13 +25,16 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port}"
 
 
-def check_origin(headers: Mapping[str, str], url: str) -> None:
+def check_origin(headers: Mapping[str, str], url: str, friend: str | None = None) -> None:
     """Raises ORIGIN_FORBIDDEN where a browser says that another site makes the request (OWASP: CSRF).
+
+    ``friend`` is the address of another site that may.
 
     A client that sends neither Origin nor Sec-Fetch-Site is no browser, and carries nobody's cookie by accident.
     """
     origin = headers.get("origin")
-    foreign = headers.get("sec-fetch-site") == "cross-site" if origin is None else origin != origin_of(url)
+    allowed = {origin_of(url)} | ({origin_of(friend)} if friend else set())
+    foreign = headers.get("sec-fetch-site") == "cross-site" if origin is None else origin not in allowed
     if foreign:
         raise ProblemError(Problem.ORIGIN_FORBIDDEN, f"open {url} and act from there")
 

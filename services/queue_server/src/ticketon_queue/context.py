@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
+from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import Ledger
@@ -14,6 +15,8 @@ from ticketon_queue.credentials import Credentials
 from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
+from ticketon_queue.login import of_login
+from ticketon_queue.login_keys import LoginKeyring
 from ticketon_queue.pages.folder import PageFolder
 
 
@@ -26,6 +29,7 @@ class Context:
     feed: Feed
     health: Health
     pages: PageFolder
+    logins: LoginKeyring
 
     @property
     def event(self) -> str:
@@ -33,11 +37,28 @@ class Context:
 
     def buyer(self, request: Request) -> Credentials:
         """Who asks. Raises IDENTITY_REQUIRED, TOKEN_INVALID."""
-        return credentials.required(request.headers, self.live.config.ref.cookie, self.live.signer, now=time.time())
+        found = self.buyer_if_known(request)
+        if found is None:
+            raise ProblemError(Problem.IDENTITY_REQUIRED, self.how_to_be_known)
+        return found
 
     def buyer_if_known(self, request: Request) -> Credentials | None:
         """Who asks, None where nobody says. Raises TOKEN_INVALID."""
-        return credentials.read(request.headers, self.live.config.ref.cookie, self.live.signer, now=time.time())
+        found = credentials.read(request.headers, self.live.config.ref.cookie, self.live.signer, now=time.time())
+        if found is not None and self.live.config.login is not None and not of_login(found.user):
+            return None  # a name of before a login was asked for
+        return found
+
+    @property
+    def how_to_be_known(self) -> str:
+        """What to do about IDENTITY_REQUIRED."""
+        login = self.live.config.login
+        if login is None:
+            return "GET /v1/identity and send its token as Authorization: Bearer, or its cookie"
+        where = f" at {login.url}" if login.url else f" with {login.issuer}"
+        return (
+            f'log in{where}, POST /v1/identity with {{"claim": "<the token you get there>"}}, and send what it answers'
+        )
 
 
 def timestamp(at: datetime | float) -> str:

@@ -73,16 +73,6 @@ def read(headers: Mapping[str, str], cookie: str, signer: Signer, *, now: float)
     return replace(verify(bundle, signer, now=now), from_cookie=True) if bundle else None
 
 
-def required(headers: Mapping[str, str], cookie: str, signer: Signer, *, now: float) -> Credentials:
-    """Do the same, and raise IDENTITY_REQUIRED where there is nothing."""
-    found = read(headers, cookie, signer, now=now)
-    if found is None:
-        raise ProblemError(
-            Problem.IDENTITY_REQUIRED, "GET /v1/identity and send its token as Authorization: Bearer, or its cookie"
-        )
-    return found
-
-
 def verify(bundle: str, signer: Signer, *, now: float) -> Credentials:
     """Verify tokens joined by ``~``; raises TOKEN_INVALID."""
     parts = bundle.split(SEPARATOR)

@@ -19,6 +19,8 @@ from ticketon_queue import metrics
 from ticketon_queue.api.line_routes import Handler
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Where a login sends its token, by a form.
+LOGIN_FORM = "/identity"
 #: Names of routes in metrics: few, and none out of a request.
 _OF_METHOD = {"GET": "poll", "HEAD": "poll", "POST": "join", "DELETE": "leave"}
 _OF_PATH = {
@@ -27,6 +29,7 @@ _OF_PATH = {
     "/v1/event": "event",
     "/v1/identity": "identity",
     "/v1/draw": "draw",
+    LOGIN_FORM: "identity",
     "/line": "join",
     "/holds": "hold",
     "/": "page",
@@ -80,10 +83,15 @@ class Gateway:
         inner["raw_path"] = inner["path"].encode()
         await self._measured(inner, receive, send)
 
+    def _login_site(self, path: str) -> str | None:
+        """The other site that may send this form: where people log in."""
+        login = self._live.config.login
+        return login.url or None if login is not None and path == LOGIN_FORM else None
+
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] not in _SAFE:
-                check_origin(Headers(scope=scope), self._live.config.base_url)
+                check_origin(Headers(scope=scope), self._live.config.base_url, self._login_site(scope["path"]))
             handler = self._hot.get((scope["method"], scope["path"]))
             if handler is None:
                 await self._app(scope, receive, send)

@@ -25,6 +25,7 @@ from ticketon_queue.feed import Feed
 from ticketon_queue.gateway import Gateway
 from ticketon_queue.holding import Holding
 from ticketon_queue.line_store import LineStore
+from ticketon_queue.login_keys import LoginKeyring
 from ticketon_queue.pages import forms
 from ticketon_queue.pages.folder import FOLDER, PageFolder
 from ticketon_queue.pages.views import Views
@@ -68,7 +69,16 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
         draws = Draws(live, ledger)
         line = DrawnLine(live, visitors, ceilings, draws)
         pages = PageFolder(ref, Path(environ.get("TICKETON_PAGE_FOLDER") or FOLDER))
-        context = Context(live=live, line=line, draws=draws, ledger=ledger, feed=Feed(), health=health, pages=pages)
+        context = Context(
+            live=live,
+            line=line,
+            draws=draws,
+            ledger=ledger,
+            feed=Feed(),
+            health=health,
+            pages=pages,
+            logins=LoginKeyring(),
+        )
         ticker = Ticker(
             live=live,
             line=line,

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,8 +20,9 @@ from ticketon_contract.draw import entry_of
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Identity, Pass, Place
 from ticketon_ledger import Draw
-from ticketon_queue import challenge
+from ticketon_queue import challenge, logins
 from ticketon_queue.admission import Snapshot
+from ticketon_queue.api.models import ClaimRequest
 from ticketon_queue.api.rendering import compact, entity_tag, json_response
 from ticketon_queue.context import Context, timestamp
 from ticketon_queue.credentials import Credentials, new_user, set_cookie
@@ -50,6 +52,14 @@ async def _answer(request: Request) -> str | None:
     raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
 
 
+async def _claim(request: Request) -> str:
+    try:
+        return ClaimRequest.model_validate_json(await request.body()).claim
+    except ValidationError as error:
+        errors = [{"field": "claim", "message": "should be the login's token, in a JSON object"}]
+        raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors}) from error
+
+
 @dataclass(frozen=True, slots=True)
 class _Served:
     """An answer, and what it was made of: while that is the same, so is the answer."""
@@ -73,7 +83,16 @@ class LineRoutes:
         except ProblemError:  # a retired key, another installation: begin anew
             buyer = None
         if buyer is None:
+            if self._context.live.config.login is not None:
+                raise ProblemError(Problem.IDENTITY_REQUIRED, self._context.how_to_be_known)
             buyer = Credentials(new_user(), from_cookie=True)
+        return self._identified(buyer)
+
+    async def claim(self, request: Request) -> Response:
+        """Say who you are by your login's word."""
+        return self._identified(await logins.identified(self._context, request, await _claim(request)))
+
+    def _identified(self, buyer: Credentials) -> Response:
         signer = self._context.live.signer
         headers = _NO_STORE | {"set-cookie": set_cookie(self._context.live.config.ref.cookie, buyer.bundle(signer))}
         return json_response({"token": buyer.token(Identity(user=buyer.user), signer)}, headers=headers)

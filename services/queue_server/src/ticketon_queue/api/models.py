@@ -22,6 +22,14 @@ class IdentityDocument(BaseModel):
     token: str
 
 
+class ClaimRequest(BaseModel):
+    """A login's signed token: a JWT of the issuer that the event trusts, for the event's audience."""
+
+    model_config = _example(claim="eyJhbGciOiJFUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJKV1QifQ.e30.c2ln")
+
+    claim: Annotated[str, Field(min_length=1, max_length=8192)]
+
+
 class ArrivalDocument(BaseModel):
     """An entry of the arrival log: what to look for once it is published."""
 

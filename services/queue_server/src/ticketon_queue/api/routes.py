@@ -110,6 +110,22 @@ def _add_line(app: FastAPI, line: LineRoutes, events: LineEvents) -> None:
     add: Any = app.add_api_route
     add("/v1/identity", line.identity, methods=["GET"], tags=["line"], response_model=models.IdentityDocument)
     add(
+        "/v1/identity",
+        line.claim,
+        methods=["POST"],
+        tags=["line"],
+        response_model=models.IdentityDocument,
+        responses=documented(
+            Problem.CLAIM_INVALID, Problem.INVALID, Problem.NOT_FOUND, Problem.ORIGIN_FORBIDDEN, Problem.UNAVAILABLE
+        ),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": models.ClaimRequest.model_json_schema()}},
+            }
+        },
+    )
+    add(
         "/v1/line",
         line.join,
         methods=["POST"],

@@ -13,13 +13,14 @@ from starlette.responses import Response
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import of_http_exception
 from ticketon_ledger import LedgerError
+from ticketon_queue import logins
 from ticketon_queue.api.ledger_faults import problem_of
-from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.line_routes import Handler, LineRoutes
 from ticketon_queue.api.models import MOST_SEATS, HoldRequest
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials, set_cookie
 from ticketon_queue.holding import Holding
-from ticketon_queue.pages.state import hold_cookie, visitor
+from ticketon_queue.pages.state import hold_cookie, login_cookie, visitor
 from ticketon_queue.pages.views import Views
 
 ASSET_SECONDS = 365 * 24 * 3600
@@ -44,6 +45,12 @@ class Forms:
             return self._back(who.cookies, **_query(error))
         document, _ = self._line.describe(who.buyer, standing)
         return self._back([*who.cookies, set_cookie(self._context.live.config.ref.cookie, document["token"])])
+
+    async def identity(self, request: Request) -> Response:
+        """Take the token that the login's own page sends."""
+        form = await _form(request)
+        buyer = await logins.identified(self._context, request, form.get("claim", [""])[0])
+        return self._back([login_cookie(self._context, buyer)])
 
     async def leave(self, request: Request) -> Response:
         who = visitor(self._context, request)
@@ -106,6 +113,17 @@ class Forms:
         except LedgerError as error:
             raise problem_of(error) from error
 
+    def told(self, handler: Handler) -> Handler:
+        """Return the same form, whose refusals are said by the page."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except ProblemError as error:
+                return self._back([], **_query(error))
+
+        return handle
+
     def _back(self, cookies: list[str], **query: str) -> Response:
         """303 to the page; the address is the event's own, whatever the request said."""
         address = f"{self._context.live.config.base_url}/"
@@ -122,12 +140,13 @@ def add(app: FastAPI, views: Views, forms: Forms) -> None:
     """Pages and forms are no part of the API: openapi.json does not list them."""
     app.add_api_route("/", views.page, methods=["GET"], include_in_schema=False)
     for path, handler in (
+        ("/identity", forms.identity),
         ("/line", forms.join),
         ("/line/leave", forms.leave),
         ("/holds", forms.hold),
         ("/holds/release", forms.release),
     ):
-        app.add_api_route(path, handler, methods=["POST"], include_in_schema=False)
+        app.add_api_route(path, forms.told(handler), methods=["POST"], include_in_schema=False)
 
     async def no_page(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

@@ -65,6 +65,9 @@ class Views:
         return self._render(request, who, "away.html", {"refresh": AWAY_SECONDS, "notice": notice}, status=503)
 
     async def _choose(self, request: Request, who: Visitor) -> Response:
+        login = self._context.live.config.login
+        if login is not None and who.new:
+            return self._render(request, who, "login.html", {"login_url": login.url})
         if "payment" in request.query_params:
             return await self._payment(request, who, an_id(request.query_params["payment"]))
         if "tickets" in request.query_params:
