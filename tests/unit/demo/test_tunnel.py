@@ -9,13 +9,19 @@ import pytest
 from ticketon_dev.demo.tunnel import serving
 from ticketon_dev.errors import SetupError
 
-#: Prints more than a pipe holds, later on.
-TALKATIVE = "import time; print('on 127.0.0.1:4711', flush=True); print('x' * 300_000); time.sleep(60)"
+#: Prints more than a pipe holds, later on and again when it is told to end.
+TALKATIVE = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print('x' * 300_000), sys.exit()))
+print('on 127.0.0.1:4711', flush=True)
+print('x' * 300_000)
+time.sleep(60)
+"""
 
 
 async def test_the_port_is_read_from_what_is_printed_and_the_program_ends_with_the_block(tmp_path: Path) -> None:
     noted = tmp_path / "pid"
-    script = f"import os, pathlib; pathlib.Path({str(noted)!r}).write_text(str(os.getpid())); {TALKATIVE}"
+    script = f"import os, pathlib; pathlib.Path({str(noted)!r}).write_text(str(os.getpid())){TALKATIVE}"
     async with serving([sys.executable, "-c", script]) as port:
         pid = int(noted.read_text())
     assert port == 4711

@@ -5,7 +5,7 @@ The only module here that starts processes.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 
 from ticketon_dev.errors import SetupError
@@ -20,8 +20,9 @@ async def serving(argv: Sequence[str]) -> AsyncIterator[int]:
     process = await asyncio.create_subprocess_exec(
         *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
+    assert process.stdout is not None  # noqa: S101  (asked for by stdout=PIPE above)
+    draining: Awaitable[None] | None = None
     try:
-        assert process.stdout is not None  # noqa: S101  (asked for by stdout=PIPE above)
         try:
             first = (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode()
         except TimeoutError:
@@ -31,10 +32,11 @@ async def serving(argv: Sequence[str]) -> AsyncIterator[int]:
             raise SetupError(f"`{' '.join(argv)}` did not start: {first.strip() or 'it printed nothing'}")
         draining = asyncio.create_task(_drain(process.stdout))
         yield int(address[1])
-        draining.cancel()
     finally:
         if process.returncode is None:
             process.terminate()
+        # That it has ended is told once all of its output has been read.
+        await (draining or _drain(process.stdout))
         await process.wait()
 
 
