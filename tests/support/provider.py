@@ -47,6 +47,12 @@ class ProviderProcess:
             self._process.wait()
             self._process = None
 
+    def forget(self) -> None:
+        """End it, and with it its books."""
+        self.kill()
+        for file in self._books.parent.glob(f"{self._books.name}*"):
+            file.unlink()
+
     def make_available(self) -> None:
         """Run, without faults."""
         if self._process is None:

@@ -12,7 +12,7 @@ from support.sale import LOOK_SECONDS, PER_MINUTE, Sale
 
 from ticketon_dev.crowd import WELL_BEHAVED, CrowdPlan, CrowdResult, Figures, Kind, Mix, Outcome, run_crowd
 from ticketon_dev.crowd.books import compare
-from ticketon_dev.demo.audit import audit
+from ticketon_dev.demo.audit import audit, reconcile
 
 #: Holds that nobody pays lapse, and a store may be away for a while: whoever wants seats stays until all are sold.
 WAITS_FOR_RETURNS_SECONDS = 90.0
@@ -150,9 +150,11 @@ def assert_books_equal_orders(sale: Sale, result: CrowdResult, *, others: Collec
 
 
 def assert_audit_is_clean(sale: Sale) -> None:
-    """`ticketon audit` proves seats, money and limits from the records and the provider's books."""
+    """The records prove seats, money and limits, with the provider's books; each of their lines has its other half."""
     audited = asyncio.run(audit(sale.lab, sale.ref))
     assert audited.exit_code == 0, audited.text
+    reconciled = asyncio.run(reconcile(sale.lab, sale.ref))
+    assert reconciled.exit_code == 0, reconciled.text
 
 
 def tickets_told(result: CrowdResult) -> list[str]:

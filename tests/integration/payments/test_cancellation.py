@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from support.audits import audited
+from support.audits import audited, reconciled
 from support.eventually import eventually_async
 from support.payments import MakeSale, Sale
 
@@ -55,3 +55,4 @@ async def test_killed_in_mid_cancellation_and_started_again_it_refunds_every_ord
     assert document["orders"] == {"refunded": ORDERS}
     assert set((await sale.captured()).values()) == {0}
     await audited(sale)
+    await reconciled(sale)

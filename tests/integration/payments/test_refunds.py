@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.audits import audited
+from support.audits import audited, reconciled
 from support.eventually import eventually_async
 from support.payments import MakeSale, Payer, Sale
 
@@ -59,6 +59,7 @@ async def test_money_goes_back_in_parts_and_then_all_of_it(make_sale: MakeSale, 
         await reached(sale, refund, "done")
         assert await sale.captured() == {order.payment_id: left}
         await audited(sale)
+        await reconciled(sale)
     assert await sale.states() == {}
     assert f'ticketon_refunds_total{{event="{sale.event}"}} 3.0' in await sale.servers[0].metrics()
 
@@ -88,6 +89,7 @@ async def test_a_refund_whose_answer_is_missing_is_found_out_and_given_once(
     await reached(sale, refund, "done")
     assert await sale.captured() == {order.payment_id: PRICE}
     await audited(sale)
+    await reconciled(sale)
 
 
 async def test_what_the_provider_will_not_give_back_waits_for_a_person(make_sale: MakeSale) -> None:
@@ -130,6 +132,7 @@ async def test_a_server_killed_between_asking_and_writing_does_not_refund_twice(
         await reached(sale, refund, "done", within_seconds=60)
     assert set((await sale.captured()).values()) == {PRICE}
     await audited(sale)
+    await reconciled(sale)
 
 
 def ticketon(sale: Sale, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+from support.audits import reconciled
 from support.eventually import eventually_async
 from support.payments import MakeSale, Payer, Sale, hold_for
 
@@ -41,6 +42,7 @@ async def test_a_payment_whose_answer_is_missing_is_found_out_and_charged_once(
     assert (await ann.settled(payment, within_seconds=40))["state"] == "paid"
     assert await sale.captured() == {payment: ann.hold.amount}
     await audited(sale)
+    await reconciled(sale)
 
 
 async def test_an_unknown_keeps_its_seat_and_delays_nobody_else(make_sale: MakeSale) -> None:
@@ -95,6 +97,7 @@ async def test_when_its_time_is_over_the_seat_goes_to_others_and_stray_money_goe
     assert await sale.captured() == {payment: 0}
     assert await sale.ledger.hold(sale.event, ben.id) == ben
     await audited(sale)
+    await reconciled(sale)
 
 
 async def test_a_capture_without_an_answer_is_repeated_and_taken_once(make_sale: MakeSale) -> None:
@@ -109,6 +112,7 @@ async def test_a_capture_without_an_answer_is_repeated_and_taken_once(make_sale:
     assert view["state"] == "paid"
     assert await sale.captured() == {payment: ann.hold.amount}
     await audited(sale)
+    await reconciled(sale)
 
 
 async def test_a_buyer_who_never_confirms_loses_the_seat_and_is_not_charged(make_sale: MakeSale) -> None:

@@ -1,4 +1,4 @@
-"""``ticketon audit`` on a cluster's records: through tunnels to Postgres and to the provider's books."""
+"""``ticketon audit`` and ``ticketon reconcile`` on a cluster: through tunnels to Postgres and the provider."""
 
 import asyncio
 import sys
@@ -22,6 +22,16 @@ async def postgres(lab: Lab) -> AsyncIterator[str]:
 
 
 async def audit(lab: Lab, event: EventRef) -> Audit:
+    """Prove the invariants of one sale."""
+    return await _ticketon(lab, event, "audit")
+
+
+async def reconcile(lab: Lab, event: EventRef) -> Audit:
+    """Compare one sale with the provider's listing, which is never behind here: nothing is too young."""
+    return await _ticketon(lab, event, "reconcile", "--lag", "0")
+
+
+async def _ticketon(lab: Lab, event: EventRef, command: str, *options: str) -> Audit:
     """Run the command as a person would, with ports of 127.0.0.1 in place of the cluster's names."""
     async with (
         postgres(lab) as url,
@@ -29,7 +39,16 @@ async def audit(lab: Lab, event: EventRef) -> Audit:
     ):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "ticketon_cli", "audit", "--event", str(event), "--books", f"http://127.0.0.1:{provider}"),
+            *(
+                "-m",
+                "ticketon_cli",
+                command,
+                "--event",
+                str(event),
+                "--books",
+                f"http://127.0.0.1:{provider}",
+                *options,
+            ),
             env={"TICKETON_POSTGRES_URL": url},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -38,5 +57,5 @@ async def audit(lab: Lab, event: EventRef) -> Audit:
             output, _ = await asyncio.wait_for(process.communicate(), AUDIT_SECONDS)
         except TimeoutError:
             process.kill()
-            return Audit(124, f"the audit did not end within {AUDIT_SECONDS:.0f} s")
+            return Audit(124, f"{command} did not end within {AUDIT_SECONDS:.0f} s")
     return Audit(process.returncode or 0, output.decode())

@@ -118,6 +118,16 @@ def _add_demands(api: APIRouter, provider: Provider) -> None:
         items, following = books.page(after, limit)
         return {"items": items, "next": following}
 
+    @api.get("/transactions")
+    async def list_transactions(
+        after: Annotated[str, Query(max_length=64)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 500
+    ) -> Response:
+        await asyncio.sleep(provider.faults.latency_seconds(provider.chance))
+        if provider.faults.outage:
+            return JSONResponse({"error": "down for maintenance"}, 503)
+        page = books.transactions(after, limit)
+        return JSONResponse({"error": "no such transaction"}, 404) if page is None else JSONResponse(page)
+
     @api.get("/refunds")
     async def find_refunds(reference: str) -> Response:
         await asyncio.sleep(provider.faults.latency_seconds(provider.chance))

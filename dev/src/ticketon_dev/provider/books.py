@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from ticketon_dev.provider import transactions
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL,
@@ -55,7 +57,7 @@ class Books:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + transactions.SCHEMA)
         return cls(connection, action_seconds=action_seconds)
 
     def close(self) -> None:
@@ -194,6 +196,21 @@ class Books:
         ).fetchall()
         items = [self._shown(row) for row in rows]
         return items, rows[-1]["seq"] if len(rows) == limit else None
+
+    def transactions(self, after: str, limit: int) -> dict[str, Any] | None:
+        """What moved after the transaction ``after`` ("": from the first), oldest first; None when there is no such.
+
+        The last page says so (``next`` is null) and has the totals of all pages together.
+        """
+        if after and not self._connection.execute(transactions.KNOWN, (after,)).fetchone():
+            return None
+        with self._transaction():  # the totals are of the moment of the last page
+            rows = self._connection.execute(transactions.PAGE, {"after": after, "limit": limit}).fetchall()
+            items = [{key: row[key] for key in row.keys() if key != "seq"} for row in rows]  # noqa: SIM118 - sqlite3's
+            if len(rows) == limit:
+                return {"items": items, "next": rows[-1]["id"]}
+            totals = [dict(row) for row in self._connection.execute(transactions.TOTALS)]
+            return {"items": items, "next": None, "totals": totals}
 
     def _shown(self, row: sqlite3.Row) -> dict[str, Any]:
         entry = dict(row)

@@ -11,6 +11,7 @@ Postgres is the only witness of who owns a seat and who paid. Layers, each impor
 - ``refunds``: money that goes back (``refund_plan``: what may, pure); ``cancellation``: all of an event's
 - ``announcements``: what the orders topic is told
 - ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records
+- ``reconcile``: the ledger against the provider's listing (``reconciling``: what differs, pure; ``listing``: its pages)
 - ``commands``: what people on call run, each in a module ``…_command``
 
 Every statement locks in one order (payment, seats by id, holds by id, buyers), so that none can wait in a circle.

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from ticketon_contract import connections
 from ticketon_contract.names import EventRef
 from ticketon_ledger.audit import DEFAULT_WITHIN_SECONDS, SHOWN, Finding, audit
-from ticketon_ledger.books_http import BooksError, read_books
+from ticketon_ledger.books_http import read_books
 from ticketon_ledger.database import Database
 from ticketon_ledger.errors import LedgerError
+from ticketon_ledger.provider_http import BooksError
 
 OK, BROKEN, FAILED = 0, 1, 2
 

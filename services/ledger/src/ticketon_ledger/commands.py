@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ticketon_ledger import audit_command, cancel_command, desk_commands, refund_command
+from ticketon_ledger import audit_command, cancel_command, desk_commands, reconcile_command, refund_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,14 @@ COMMANDS: Sequence[Command] = (
         " Reads only. Exits 1 when an invariant is broken.",
         audit_command.add_arguments,
         audit_command.run,
+    ),
+    Command(
+        "reconcile",
+        "compare the ledger with the payment provider's books, line by line",
+        "Compare every payment and refund with the provider's listing of transactions. Reads only. Exits 1 when"
+        " something differs, 2 when it could not be compared; what is under way, or too young to be judged, is listed.",
+        reconcile_command.add_arguments,
+        reconcile_command.run,
     ),
     Command(
         "refund",

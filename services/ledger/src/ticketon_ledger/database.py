@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
@@ -22,6 +23,9 @@ CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
 #: A plan is made when a statement is prepared. At the opening of a sale it is made for empty tables: not for long.
 PLAN_SECONDS = 15
+#: For statements that read whole tables, as no statement of a sale does; the memory is of one sort or hash.
+_WHOLE_TABLES = "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'"
+_PREFETCH = 2000
 _ROLLED_BACK_TRIES = 5
 _UNREADABLE = (
     "postgres-url cannot be read: write postgresql://user:password@host:port/database, and percent-encode the special "
@@ -40,6 +44,7 @@ _UNAVAILABLE = (
     asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,  # a wrong password: somebody will put it right
     asyncpg.InvalidCatalogNameError,  # no such database yet
+    asyncpg.InsufficientPrivilegeError,  # the text says for what; somebody will grant it
 )
 _ROLLED_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -101,6 +106,37 @@ class Transaction:
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
         row: Row | None = await self._connection.fetchrow(sql, *arguments, timeout=self._seconds)
         return row
+
+
+class Scratch:
+    """A temporary table, of one session and gone with it. Only ``Database`` makes it."""
+
+    def __init__(self, connection: Any, table: str, columns: Sequence[str]) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = list(columns)
+
+    async def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Append rows, in the order of the columns; raises LedgerUnavailable."""
+        with _faults():
+            await self._connection.copy_records_to_table(self._table, records=rows, columns=self._columns)
+
+    async def now(self) -> datetime:
+        """By Postgres' clock."""
+        with _faults():
+            time: datetime = await self._connection.fetchval("SELECT now()")
+            return time
+
+    async def stream(self, sql: str, *arguments: Any, seconds: float) -> AsyncIterator[Row]:
+        """Rows of one statement over one state of the database and this table, without holding them all.
+
+        Raises LedgerUnavailable.
+        """
+        with _faults():
+            async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+                await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; {_WHOLE_TABLES}")
+                async for row in self._connection.cursor(sql, *arguments, prefetch=_PREFETCH, timeout=seconds):
+                    yield row
 
 
 class Database:
@@ -172,8 +208,20 @@ class Database:
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; SET LOCAL enable_seqscan = on")
+            await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; {_WHOLE_TABLES}")
             return await work(Transaction(connection, seconds=seconds))
+
+    @contextlib.asynccontextmanager
+    async def scratch(self, table: str, columns: Mapping[str, str]) -> AsyncIterator[Scratch]:
+        """A temporary table (column -> type) for as long as the block runs; raises LedgerUnavailable."""
+        async with self._connection() as connection:
+            defined = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            await connection.execute(f"CREATE TEMPORARY TABLE {table} ({defined})")
+            try:
+                yield Scratch(connection, table, list(columns))
+            finally:
+                if not connection.is_closed():
+                    await connection.execute(f"DROP TABLE pg_temp.{table}")
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:

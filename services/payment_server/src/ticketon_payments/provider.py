@@ -3,6 +3,7 @@
 An adapter turns every answer, and every way of not answering, into one Outcome. Each POST carries an Idempotency-Key
 made of the payment's id and the deed, so that repeating it after a lost answer does nothing twice. It never raises for
 what a provider does: time-outs, broken connections, 5xx and nonsense are all NO_ANSWER, which is asked about later.
+The other half of an adapter lists what the provider has done, for ``ticketon reconcile``: ``ticketon_ledger.listing``.
 """
 
 import logging
