@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from support.eventually import eventually_async
 
 from ticketon_contract.connections import Kafka
 from ticketon_contract.names import EventRef
@@ -31,17 +32,27 @@ async def partitions(server: KafkaServer, event: EventRef) -> dict[str, int]:
         await admin.close()
 
 
+async def until_there_are(server: KafkaServer, event: EventRef, wanted: Mapping[str, int]) -> None:
+    """A broker answers a change a moment before it tells of it itself."""
+
+    async def as_wanted() -> bool:
+        return await partitions(server, event) == wanted
+
+    await eventually_async(as_wanted, within_seconds=15)
+
+
 async def test_topics_are_made_once_and_found_after_that(kafka_server: KafkaServer, event: EventRef) -> None:
     wanted = wanted_topics(event, 4)
     assert set((await ensure(kafka_server, wanted)).created) == set(wanted)
-    assert await partitions(kafka_server, event) == wanted
+    await until_there_are(kafka_server, event, wanted)
     assert await ensure(kafka_server, wanted) == topics.Changes()
 
 
 async def test_topics_grow_and_never_shrink(kafka_server: KafkaServer, event: EventRef) -> None:
     await ensure(kafka_server, wanted_topics(event, 2))
+    await until_there_are(kafka_server, event, wanted_topics(event, 2))
     assert (await ensure(kafka_server, wanted_topics(event, 5))).grown == (event.payments_topic,)
-    assert (await partitions(kafka_server, event))[event.payments_topic] == 5
+    await until_there_are(kafka_server, event, wanted_topics(event, 5))
     assert await ensure(kafka_server, wanted_topics(event, 1)) == topics.Changes()
     assert (await partitions(kafka_server, event))[event.payments_topic] == 5
 
@@ -49,7 +60,7 @@ async def test_topics_grow_and_never_shrink(kafka_server: KafkaServer, event: Ev
 async def test_two_operators_at_once_make_the_topics_together(kafka_server: KafkaServer, event: EventRef) -> None:
     wanted = wanted_topics(event, 3)
     await asyncio.gather(*(ensure(kafka_server, wanted) for _ in range(4)))
-    assert await partitions(kafka_server, event) == wanted
+    await until_there_are(kafka_server, event, wanted)
 
 
 async def test_topics_of_somebody_else_are_only_looked_at(kafka_server: KafkaServer, event: EventRef) -> None:
@@ -57,6 +68,7 @@ async def test_topics_of_somebody_else_are_only_looked_at(kafka_server: KafkaSer
         await ensure(kafka_server, wanted_topics(event, 4), create=False)
     assert await partitions(kafka_server, event) == {}
     await ensure(kafka_server, wanted_topics(event, 2))
+    await until_there_are(kafka_server, event, wanted_topics(event, 2))
     with pytest.raises(TopicsError, match=f"raise {event.payments_topic} to 4 partitions"):
         await ensure(kafka_server, wanted_topics(event, 4), create=False)
 
@@ -74,7 +86,7 @@ async def test_removed_topics_are_gone_and_removing_them_again_is_fine(
     await ensure(kafka_server, wanted)
     kafka = Kafka(bootstrap_servers=kafka_server.bootstrap_servers)
     await topics.remove(kafka, tuple(wanted))
-    assert await partitions(kafka_server, event) == {}
+    await until_there_are(kafka_server, event, {})
     await topics.remove(kafka, tuple(wanted))
 
 
