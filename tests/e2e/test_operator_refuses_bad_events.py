@@ -70,6 +70,14 @@ REFUSED = {
         "payments.route Ingress needs route.kind Ingress or HTTPRoute",
     ),
     "a path that leads elsewhere": ({"route": {"path": "/gala/../admin"}}, "spec.route.path"),
+    "a presale that ends in the sale": (
+        {"presale": {"opensAt": "2098-01-01T00:00:00Z", "closesAt": "2199-01-01T00:00:00Z"}},
+        "presale.closesAt must not be later than opensAt",
+    ),
+    "a presale that ends before it begins": (
+        {"presale": {"opensAt": "2025-01-02T00:00:00Z", "closesAt": "2025-01-01T00:00:00Z"}},
+        "presale.closesAt must be later than presale.opensAt",
+    ),
     "a login of nobody": ({"identity": {"mode": "Claim"}}, "needs identity.issuer and identity.audience"),
     "a login without keys": (
         {"identity": {"mode": "Claim", "issuer": "https://login.example.com", "audience": "gala"}},

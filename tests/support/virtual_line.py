@@ -64,16 +64,16 @@ class VirtualLine:
         await self.ceilings.rebase(self.store)
         await self.tick(0)
 
-    async def visit(self, what: str, user: str, number: int = 0, pass_until_ms: int = 0) -> Found:
-        visit = Visit(what, user, number, pass_until_ms)  # type: ignore[arg-type]
+    async def visit(self, what: str, user: str, number: int = 0, pass_until_ms: int = 0, code: int = 0) -> Found:
+        visit = Visit(what, user, number, pass_until_ms, code)  # type: ignore[arg-type]
         visited = await self.store.visit([visit], session_seconds=self.rules.session_seconds, joins_open=True)
         return visited.found[0]
 
     async def join(self, user: str, number: int = 0) -> Found:
         return await self.visit("j", user, number)
 
-    async def look(self, user: str, number: int = 0, pass_until_ms: int = 0) -> Found:
-        return await self.visit("p", user, number, pass_until_ms)
+    async def look(self, user: str, number: int = 0, pass_until_ms: int = 0, code: int = 0) -> Found:
+        return await self.visit("p", user, number, pass_until_ms, code)
 
     async def leave(self, user: str) -> Found:
         return await self.visit("l", user)

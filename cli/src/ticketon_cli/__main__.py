@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from ticketon_cli import dead_letters, tickets, verify_draw
+from ticketon_cli import dead_letters, presale_codes, tickets, verify_draw
 from ticketon_ledger import commands as ledger_commands
 
 
@@ -30,6 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     tickets.add_keys_arguments(keys)
     keys.set_defaults(run=tickets.export)
+    codes = commands.add_parser(
+        "presale-codes",
+        help="make the codes of a presale",
+        description="Print codes as CSV: event, number, code. Each gives one place in the presale's line.",
+    )
+    presale_codes.add_arguments(codes)
+    codes.set_defaults(run=presale_codes.run)
     dlq = commands.add_parser(
         "dlq",
         help="list, show and replay dead letters",

@@ -29,6 +29,21 @@ class PreQueue(ApiModel):
     )
 
 
+class Presale(ApiModel):
+    """Codes are made with `ticketon presale-codes`; each gives one place."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "self.opensAt < self.closesAt", "presale.closesAt must be later than presale.opensAt: move one of them"
+            )
+        )
+    )
+
+    opens_at: AwareDatetime = Field(description="From here on who has a code can take a place, and people are let in.")
+    closes_at: AwareDatetime = Field(description="Places that were given stay, and go on first when the sale opens.")
+
+
 class IdentityMode(StrEnum):
     """Anonymous: a name nobody can guess, a device. Claim: a login's signed word, an account."""
 
@@ -386,6 +401,16 @@ class TicketEventSpec(ApiModel):
                 "preQueue.opensAt must be earlier than opensAt: move it, or leave preQueue out",
             ),
             rule(
+                "!has(self.presale) "
+                "|| self.presale.closesAt <= (has(self.preQueue) ? self.preQueue.opensAt : self.opensAt)",
+                "presale.closesAt must not be later than opensAt, or preQueue.opensAt where there is one: "
+                "from then on places need no code",
+            ),
+            rule(
+                "!has(self.presale) || !has(self.preQueue) || self.preQueue.order != 'Random'",
+                "a presale gives places before any draw could: leave presale out, or set preQueue.order FIFO",
+            ),
+            rule(
                 "self.payments.host != self.route.host",
                 "payments.host must differ from route.host: payments have an origin of their own, "
                 "so that no cookie of the line reaches them",
@@ -409,6 +434,7 @@ class TicketEventSpec(ApiModel):
     paused: bool = Field(False, description="Nobody is let in; everybody keeps their place.")
     message: Annotated[str, Field(max_length=500)] = Field("", description="Shown to everybody in the line.")
     page: Page | None = Field(None, description="The organiser's languages, words, colours and logo.")
+    presale: Presale | None = None
     pre_queue: PreQueue | None = None
     identity: Identity = Field(default_factory=Identity)
     admission: Admission = Field(default_factory=Admission)

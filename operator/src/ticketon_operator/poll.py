@@ -132,7 +132,9 @@ class Poller:
     async def _scale(self, tracked: Tracked) -> None:
         ref, event = tracked.ref, tracked.event
         now = now_utc().timestamp()
-        policy = scaling.Policy.of(event.spec.queue_servers, event.spec.opens_at.timestamp())
+        presale = event.spec.presale
+        opens_at = presale.opens_at if presale and now < presale.opens_at.timestamp() else event.spec.opens_at
+        policy = scaling.Policy.of(event.spec.queue_servers, opens_at.timestamp())
         deployment = self._observed.get(ref, DEPLOYMENT, ref.queue)
         there = int(deployment["spec"].get("replicas", 1)) if deployment else 0
         if tracked.scaling is None:

@@ -72,13 +72,14 @@ def phase_of(event: TicketEvent, line: LineSummary | None, now: datetime) -> Pha
     # Where figures are away, the seats are still sold.
     sold_out = line.sold_out if line is not None else event.status.phase is Phase.SOLD_OUT
     pre_queue_open = spec.pre_queue is not None and spec.pre_queue.opens_at <= now
+    presale_open = spec.presale is not None and spec.presale.opens_at <= now < spec.presale.closes_at
     drawing = line is not None and line.draw_state == "open"
     first_that_holds = (
         (event.metadata.deletion_timestamp is not None or closed, Phase.CLOSED),
         (sold_out, Phase.SOLD_OUT),
         (spec.paused, Phase.PAUSED),
         # A draw may be later than opensAt, where that was moved ahead after people had arrived.
-        (spec.opens_at <= now and not drawing, Phase.ON_SALE),
+        ((spec.opens_at <= now or presale_open) and not drawing, Phase.ON_SALE),
         (pre_queue_open, Phase.PRE_QUEUE),
         (True, Phase.SCHEDULED),
     )

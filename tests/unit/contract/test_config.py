@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from ticketon_contract.config import EventConfig, Payments, Provider, Zone
+from ticketon_contract.config import EventConfig, Payments, Presale, Provider, Zone
 
 OPENS = datetime(2026, 4, 1, 11, tzinfo=UTC)
 EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
+PRESALE = Presale(opens_at=OPENS - LATE, closes_at=OPENS - EARLY)
 
 
 def config(**values: Any) -> EventConfig:
@@ -36,6 +37,12 @@ def config(**values: Any) -> EventConfig:
         ({"closes_at": OPENS + LATE}, OPENS + LATE - timedelta(seconds=1), (True, True)),
         ({"closes_at": OPENS + LATE}, OPENS + LATE, (False, False)),
         ({"closing": True}, OPENS + timedelta(minutes=1), (False, False)),
+        ({"presale": PRESALE}, OPENS - LATE - timedelta(seconds=1), (False, False)),
+        ({"presale": PRESALE}, OPENS - LATE, (True, True)),
+        ({"presale": PRESALE}, OPENS - EARLY, (False, False)),
+        ({"presale": PRESALE}, OPENS, (True, True)),
+        ({"presale": PRESALE, "closing": True}, OPENS - LATE, (False, False)),
+        ({"presale": PRESALE, "pre_queue_opens_at": OPENS - EARLY}, OPENS - EARLY, (True, False)),
         ({"paused": True}, OPENS, (True, True)),  # a pause stops calls, not the sale
     ],
 )

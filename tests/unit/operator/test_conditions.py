@@ -217,6 +217,15 @@ def test_a_condition_that_stays_keeps_its_time_and_one_that_turns_takes_a_new_on
     [
         ({"opensAt": "2026-03-21T11:00:00Z"}, {}, None, Phase.SCHEDULED),
         (
+            {
+                "opensAt": "2026-03-21T11:00:00Z",
+                "presale": {"opensAt": "2026-03-20T11:00:00Z", "closesAt": "2026-03-21T11:00:00Z"},
+            },
+            {},
+            None,
+            Phase.ON_SALE,
+        ),
+        (
             {"opensAt": "2026-03-21T11:00:00Z", "preQueue": {"opensAt": "2026-03-20T11:30:00Z"}},
             {},
             None,

@@ -41,6 +41,7 @@ def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfi
         closes_at=spec.closes_at,
         pre_queue_opens_at=spec.pre_queue.opens_at if spec.pre_queue else None,
         pre_queue_order=spec.pre_queue.order if spec.pre_queue else contract.LineOrder.FIFO,
+        presale=contract.Presale.model_validate(spec.presale.model_dump()) if spec.presale else None,
         login=_login(spec.identity),
         paused=spec.paused,
         closing=closing,

@@ -65,6 +65,7 @@ def inventory_part(config: EventConfig) -> EventConfig:
             "closes_at": None,
             "pre_queue_opens_at": None,
             "pre_queue_order": LineOrder.FIFO,
+            "presale": None,
             "login": None,
             "title": config.name,
             "venue": "",

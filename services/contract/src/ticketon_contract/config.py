@@ -74,6 +74,13 @@ class Challenge(_Model):
     mode: ChallengeMode = ChallengeMode.OFF
 
 
+class Presale(_Model):
+    """Before everybody else: from ``opens_at`` to ``closes_at`` places are given by code, and people are let in."""
+
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime
+
+
 class Login(_Model):
     """Whose word on who a buyer is counts: a JWT of this issuer for this audience, signed with one of its keys.
 
@@ -131,6 +138,7 @@ class EventConfig(_Model):
     closes_at: AwareDatetime | None = None
     pre_queue_opens_at: AwareDatetime | None = None  # joins are accepted from here on; None: from opens_at
     pre_queue_order: LineOrder = LineOrder.FIFO
+    presale: Presale | None = None
     login: Login | None = None  # None: anonymous, an identity is a name nobody can guess
     paused: bool = False
     closing: bool = False  # being deleted: intake and joins are closed, payments in flight settle
@@ -158,14 +166,31 @@ class EventConfig(_Model):
         """Whether places of the pre-queue are to be drawn. A draw that was committed to takes place in any case."""
         return self.pre_queue_opens_at is not None and self.pre_queue_order is LineOrder.RANDOM
 
+    def presale_on(self, now: datetime) -> bool:
+        """Whether it is the time of the presale. It begins a line, so there is none where that is to be drawn."""
+        presale = self.presale
+        return presale is not None and not self.drawn and presale.opens_at <= now < presale.closes_at
+
     def joins_open(self, now: datetime) -> bool:
         """Whether a place can be taken at ``now``."""
         opens = self.pre_queue_opens_at or self.opens_at
-        return opens <= now and not self.closed(now)
+        return (opens <= now or self.presale_on(now)) and not self.closed(now)
 
     def on_sale(self, now: datetime) -> bool:
         """Whether people are admitted at ``now``, pause aside."""
-        return self.opens_at <= now and not self.closed(now)
+        return (self.opens_at <= now or self.presale_on(now)) and not self.closed(now)
+
+    def selling(self, now: datetime) -> bool:
+        """Whether who has been admitted may hold seats: a session outlives the presale that it began in."""
+        begun = self.opens_at if self.presale is None else min(self.opens_at, self.presale.opens_at)
+        return begun <= now and not self.closed(now)
+
+    def joins_open_at(self, now: datetime) -> datetime:
+        """When places are, or were, given next: the presale's beginning while that is ahead."""
+        opens = self.pre_queue_opens_at or self.opens_at
+        if self.presale is not None and not self.drawn and now < self.presale.closes_at:
+            return min(opens, self.presale.opens_at)
+        return opens
 
     def closed(self, now: datetime) -> bool:
         return self.closing or self.cancelled or (self.closes_at is not None and self.closes_at <= now)

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     CHALLENGE = "challenge"
     PAYMENT = "payment"
     TICKET = "ticket"
+    PRESALE = "presale"  # of no token: codes are signed with it
     LOGIN = "login"  # of no token: an identity is derived from a login's claim with it
     DRAW = "draw"  # of no token: the secret of a draw is derived with it
 

@@ -29,6 +29,7 @@ _REDIS_KEYS = (
     ("left",),
     ("reentry",),
     ("reentered",),
+    ("codes",),
     ("confirmed",),
     ("rebases",),
 )

@@ -20,12 +20,15 @@ class Problem(Enum):
     CLAIM_INVALID = ("claim-invalid", 401, "The login's token is not valid")
     ORIGIN_FORBIDDEN = ("origin-forbidden", 403, "Requests from this origin are not accepted")
     CHALLENGE_WANTED = ("challenge-wanted", 403, "A challenge has to be solved first")  # challenge, seed, bits
+    CODE_WANTED = ("presale-code-wanted", 403, "Places of the presale are given by code")
+    CODE_INVALID = ("presale-code-invalid", 403, "This is no code of this presale")
     NOT_ADMITTED = ("not-admitted", 403, "It is not your turn")
     NOT_YOURS = ("not-yours", 403, "This belongs to somebody else")
     NOT_FOUND = ("not-found", 404, "There is no such thing here")
     METHOD_NOT_ALLOWED = ("method-not-allowed", 405, "The method is not allowed here")
     TIMEOUT = ("request-timeout", 408, "The request took too long to arrive")
     NOT_OPEN = ("not-open", 409, "The sale is not open")
+    CODE_SPENT = ("presale-code-spent", 409, "This code has been used")
     SEATS_TAKEN = ("seats-taken", 409, "Some of the seats are taken")  # seats: [id]
     SOLD_OUT = ("sold-out", 409, "Not enough seats are left")
     BUYER_LIMIT = ("buyer-limit", 409, "The limit for one buyer is reached")  # limit

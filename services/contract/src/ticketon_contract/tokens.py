@@ -7,7 +7,7 @@ A token is ``<key id>.<base64url(claims as JSON)>.<base64url(HMAC-SHA256)>``: on
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -51,6 +51,7 @@ class Place(_Claims):
     number: Annotated[int, Field(alias="n", ge=1)]
     epoch: Annotated[int, Field(alias="ep", ge=0)] = 0
     shown: Annotated[int | None, Field(alias="p", ge=0)] = None
+    code: Annotated[int | None, Field(alias="c", ge=1)] = None  # of the presale, where the place was taken with one
 
 
 class Arrival(_Claims):
@@ -123,7 +124,7 @@ class Signer:
         self._keys = {purpose: ring.for_purpose(purpose) for purpose in Purpose}
 
     def sign(self, claims: _Claims) -> str:
-        payload = _encode(claims.model_dump_json(by_alias=True).encode())
+        payload = _encode(claims.model_dump_json(by_alias=True, exclude_none=True).encode())
         key = self._keys[_PURPOSE_OF_TYPE[type(claims)]][self._active]
         return f"{self._active}.{payload}.{_encode(hmac.digest(key, payload.encode(), 'sha256'))}"
 
@@ -133,9 +134,14 @@ class Signer:
         return self._active
 
     @property
+    def key_ids(self) -> Collection[str]:
+        """The ids of every key that is accepted."""
+        return self._keys[Purpose.IDENTITY].keys()
+
+    @property
     def oldest(self) -> str:
         """The id of the key that stays the same while keys are added: ids sort by age, k1 before k2."""
-        return min(next(iter(self._keys.values())), key=lambda key_id: (len(key_id), key_id))
+        return min(self.key_ids, key=lambda key_id: (len(key_id), key_id))
 
     def derive(self, purpose: Purpose, key_id: str, context: bytes) -> bytes:
         """Return 32 bytes that only who has the key can tell from ``context``; raises UnknownKeyError."""

@@ -40,11 +40,16 @@ class DrawnLine(Line):
         return super().waiting
 
     async def join(
-        self, user: str, place: Place | None, held_pass: Pass | None, arrival: Arrival | None = None
+        self,
+        user: str,
+        place: Place | None,
+        held_pass: Pass | None,
+        arrival: Arrival | None = None,
+        code: int = 0,
     ) -> Standing:
-        """Arrive for the draw, or take a place. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
-        if place is not None or held_pass is not None:
-            return await super().join(user, place, held_pass)
+        """Arrive for the draw, or take a place. Raises NOT_OPEN, CLOSING, UNAVAILABLE, CODE_SPENT."""
+        if place is not None or held_pass is not None or code:
+            return await super().join(user, place, held_pass, code=code)
         self._ready()
         for _ in range(_TRIES):
             if self._draws.open:

@@ -68,7 +68,7 @@ class Holding:
             raise ProblemError(Problem.CANCELLED, "the event is cancelled; what was paid goes back")
         if config.closing:
             raise ProblemError(Problem.CLOSING, "the sale is being closed; no more seats are held")
-        if not config.on_sale(datetime.now(UTC)):
+        if not config.selling(datetime.now(UTC)):
             raise ProblemError(Problem.NOT_OPEN, "the sale has ended, or has not begun")
         if buyer.held_pass is None:
             detail = "GET /v1/line until its state is admitted, and send the pass it gives; a pass that expired is none"

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Redis and Postgres come back in seconds; jitter comes from the clients' own arrival.
 RETRY_SECONDS = 2
+#: Codes wait for a minute or so after Redis forgot.
+CODES_SECONDS = 20
 #: Older figures are not answered from while Redis can be asked.
 FRESH_SECONDS = 1.0
 #: Whoever is admitted, done or gone has little to look for.
@@ -58,6 +60,7 @@ class Standing:
     new: bool = False
     kept: bool = False
     arrival: Arrival | None = None
+    code: int | None = None  # of the presale, where the place was given for one
 
 
 def _unavailable(detail: str) -> ProblemError:
@@ -95,12 +98,23 @@ class Line:
         place: Place | None,
         held_pass: Pass | None,
         arrival: Arrival | None = None,  # noqa: ARG002 - for lines whose beginning is drawn
+        code: int = 0,
     ) -> Standing:
-        """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE."""
-        visited, found = await self._visit(_visit("j", user, place, held_pass))
+        """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE.
+
+        ``code``: the number of a presale's code, which a new place spends. Raises CODE_SPENT.
+        """
+        visit = _visit("j", user, place, held_pass)
+        visited, found = await self._visit(replace(visit, code=code) if code else visit)
         if found.state == "closed":
             raise self._refusal()
-        return self._standing(visited.epoch, found, place)
+        if found.state == "spent":
+            raise ProblemError(Problem.CODE_SPENT, "this code has given a place; each gives one")
+        if found.state == "codes":
+            detail = "the line is being put in order, and codes wait for those who have places; come again"
+            raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=CODES_SECONDS)
+        standing = self._standing(visited.epoch, found, place)
+        return replace(standing, code=code) if found.by_code or (found.new and code) else standing
 
     async def look(
         self,
@@ -163,7 +177,7 @@ class Line:
 
     def _waiting(self, place: Place) -> Standing:
         position = _never_higher(self.snapshot.position(place.number), place)
-        return Standing(self._waiting_state(), place.number, position, place.epoch)
+        return Standing(self._waiting_state(), place.number, position, place.epoch, code=place.code)
 
     def _waiting_state(self) -> State:
         now = datetime.now(UTC)
@@ -175,7 +189,8 @@ class Line:
         state = self._waiting_state() if found.state == "waiting" else State(found.state)
         until = found.session_until_ms / 1000 if found.session_until_ms else None
         same = place if place is not None and place.number == found.number else None
-        return Standing(state, found.number, _never_higher(found.position, same), epoch, until, found.new)
+        code = None if same is None else same.code
+        return Standing(state, found.number, _never_higher(found.position, same), epoch, until, found.new, code=code)
 
     def _refusal(self) -> ProblemError:
         config = self._live.config
@@ -183,7 +198,7 @@ class Line:
             return ProblemError(Problem.CANCELLED, "the event is cancelled; no places are given any more")
         if config.closing:
             return ProblemError(Problem.CLOSING, "the sale is being closed; no new places are given")
-        opens = config.pre_queue_opens_at or config.opens_at
+        opens = config.joins_open_at(datetime.now(UTC))
         if datetime.now(UTC) < opens:
             detail = f"places are given from {opens.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} on"
             return ProblemError(Problem.NOT_OPEN, detail, {"opens_at": f"{opens.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"})
@@ -226,7 +241,7 @@ class Line:
     async def _explain(self, visit: Visit, visited: Visited) -> Visit:
         """A number that Redis never gave out: it forgot, or the number is of a sale that was deleted."""
         if visit.number > await self._ceilings.recorded_issued():
-            return replace(visit, number=0, pass_until_ms=0)
+            return replace(visit, number=0, pass_until_ms=0, code=visit.code if visit.what == "j" else 0)
         await self._ceilings.rebase(self._store, suspect_epoch=visited.epoch)
         return visit
 
@@ -239,4 +254,5 @@ def _never_higher(position: int, place: Place | None) -> int:
 def _visit(what: str, user: str, place: Place | None, held_pass: Pass | None) -> Visit:
     number = held_pass.number if held_pass is not None else place.number if place is not None else 0
     until = held_pass.expires_at * 1000 if held_pass is not None and held_pass.expires_at > time.time() else 0
-    return Visit(what, user, number, until)  # type: ignore[arg-type]
+    code = place.code if place is not None and what == "p" else None
+    return Visit(what, user, number, until, code or 0)  # type: ignore[arg-type]

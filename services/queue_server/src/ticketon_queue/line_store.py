@@ -23,7 +23,7 @@ from ticketon_queue.admission import Snapshot, format_gaps, measured_rate, parse
 ANSWER_SECONDS = 1.0
 CONNECT_SECONDS = 1.0
 
-_KEYS = ("state", "members", None, "sessions", "left", "reentry", "reentered", "confirmed", "rebases")
+_KEYS = ("state", "members", None, "sessions", "left", "reentry", "reentered", "confirmed", "codes", "rebases")
 #: Fields of the summary that the ledger has to be asked for.
 _COUNTS = ("capacity", "sold", "paying", "held", "free")
 _SCRIPTS = ("visit", "advance", "ceilings", "rebase")
@@ -39,19 +39,24 @@ class RebaseNeededError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a buyer wants: ``j`` join, ``p`` look at the place, ``l`` leave. ``number`` is 0 without a place token."""
+    """What a buyer wants: ``j`` join, ``p`` look at the place, ``l`` leave. ``number`` is 0 without a place token.
+
+    ``code``: the number of the presale's code that is to be spent, or that the place was given for; 0 without.
+    """
 
     what: Literal["j", "p", "l"]
     user: str
     number: int = 0
     pass_until_ms: int = 0
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A place as Redis sees it: ``state`` is waiting, admitted, done, gone, none, closed, full or ahead.
+    """A place as Redis sees it: ``state`` is waiting, admitted, done, gone, none, closed, full, ahead, spent or codes.
 
     ``full``: the ceiling has to be raised first. ``ahead``: the number is above all that this Redis gave out.
+    ``spent``: the code has given a place. ``codes``: whether it has is not known yet, for Redis forgot.
     """
 
     state: str
@@ -59,6 +64,7 @@ class Found:
     position: int
     session_until_ms: int
     new: bool
+    by_code: bool = False  # the place was given for the code of this visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +129,12 @@ class LineStore:
         """Serve buyers, in order. Raises LineUnavailableError, RebaseNeededError."""
         arguments: list[Any] = [session_seconds * 1000, int(joins_open)]
         for visit in visits:
-            arguments += (visit.what, visit.user, visit.number, visit.pass_until_ms)
+            what = f"{visit.what}{visit.code}" if visit.code else visit.what
+            arguments += (what, visit.user, visit.number, visit.pass_until_ms)
         _, epoch, issued, serving, ceiling, found = await self._script_call("visit", arguments)
-        places = [Found(state, number, position, until, new == 1) for state, number, position, until, new in found]
+        places = [
+            Found(state, number, position, until, new == 1, new == 2) for state, number, position, until, new in found
+        ]
         return Visited(epoch, issued, serving, ceiling, places)
 
     async def advance(self, rules: Admission, *, is_open: bool) -> Advanced:

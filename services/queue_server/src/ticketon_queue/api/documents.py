@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ticketon_contract.config import EventConfig
+from ticketon_contract.config import EventConfig, Presale
 from ticketon_contract.draw import PAGE_ENTRIES
 from ticketon_contract.tokens import PaymentGrant, Signer, TicketClaim
 from ticketon_ledger import Draw, Hold, Order, Ticket, TicketState
@@ -11,6 +11,7 @@ from ticketon_queue.api.models import (
     EventDocument,
     HoldDocument,
     OrderDocument,
+    PresaleDocument,
     TicketDocument,
     ZoneDocument,
 )
@@ -34,6 +35,7 @@ def event_document(config: EventConfig, draw: Draw | None) -> EventDocument:
         opens_at=timestamp(config.opens_at),
         closes_at=timestamp(config.closes_at) if config.closes_at else None,
         pre_queue_opens_at=timestamp(config.pre_queue_opens_at) if config.pre_queue_opens_at else None,
+        presale=_presale(config.presale),
         paused=config.paused,
         closing=config.closing,
         cancelled=config.cancelled,
@@ -53,6 +55,12 @@ def event_document(config: EventConfig, draw: Draw | None) -> EventDocument:
         payments_url=payments_url(config),
         draw=draw_document(config, draw) if draw else None,
     )
+
+
+def _presale(presale: Presale | None) -> PresaleDocument | None:
+    if presale is None:
+        return None
+    return PresaleDocument(opens_at=timestamp(presale.opens_at), closes_at=timestamp(presale.closes_at))
 
 
 def draw_state(draw: Draw) -> str:

@@ -9,7 +9,8 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.responses import Response
 
 from ticketon_contract.config import ChallengeMode, EventConfig
 from ticketon_contract.draw import entry_of
+from ticketon_contract.presale import number_of
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Identity, Pass, Place
 from ticketon_ledger import Draw
@@ -33,23 +35,34 @@ Handler = Callable[[Request], Awaitable[Response]]
 _NO_STORE = {"cache-control": "no-store"}
 
 
-async def _answer(request: Request) -> str | None:
-    """Return the solution of a challenge. A join's body may be empty; where there is one it is an object."""
+class JoinBody(NamedTuple):
+    """What a join may bring: the solution of a challenge, a presale's code."""
+
+    challenge: str | None = None
+    presale_code: str | None = None
+
+
+async def _brought(request: Request) -> JoinBody:
+    """A join's body may be empty; where there is one it is an object."""
     body = await request.body()
     if not body:
-        return None
+        return _NOTHING
     field, message = "body", "should be a JSON object, or empty"
     try:
         given = json.loads(body)
     except ValueError:
         given = None
     if isinstance(given, dict):
-        answer = given.get("challenge")
-        if answer is None or isinstance(answer, str):
-            return answer
-        field, message = "challenge", "should be text"
+        found = JoinBody(given.get("challenge"), given.get("presale_code"))
+        wrong = next((name for name, text in found._asdict().items() if not isinstance(text, str | None)), None)
+        if wrong is None:
+            return found
+        field, message = wrong, "should be text"
     errors = [{"field": field, "message": message}]
     raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
+
+
+_NOTHING = JoinBody()
 
 
 async def _claim(request: Request) -> str:
@@ -99,13 +112,33 @@ class LineRoutes:
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""
-        answer = await _answer(request)
+        brought = await _brought(request)
         buyer = self._context.buyer(request)
-        self.challenge(buyer, answer)
-        standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
+        standing = await self.take(buyer, brought)
         return self.place(buyer, standing, 201 if standing.new else 200)
 
-    def challenge(self, buyer: Credentials, answer: str | None) -> None:
+    async def take(self, buyer: Credentials, brought: JoinBody) -> Standing:
+        """Take a place with what a presale and a challenge ask for. Raises their problems, and those of the line."""
+        config, line = self._context.live.config, self._context.line
+        code = 0
+        if config.presale is not None and config.presale_on(datetime.now(UTC)):
+            if not brought.presale_code:
+                return await self._without_code(buyer)
+            code = number_of(brought.presale_code, self._context.live.signer) or 0
+            if not code:
+                raise ProblemError(Problem.CODE_INVALID, "this is no code of this presale; check it letter by letter")
+        self._challenge(buyer, brought.challenge)
+        return await line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival, code)
+
+    async def _without_code(self, buyer: Credentials) -> Standing:
+        """Return the place that there is: in a presale nobody takes one without a code."""
+        if buyer.place is not None:
+            standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
+            if standing is not None and standing.state is not State.GONE:
+                return standing
+        raise ProblemError(Problem.CODE_WANTED, "places are given by code now: POST with presale_code")
+
+    def _challenge(self, buyer: Credentials, answer: str | None) -> None:
         """Raise CHALLENGE_WANTED where a proof of work is wanted and not brought. Who has a place needs none."""
         config, line = self._context.live.config, self._context.line
         if config.challenge.mode is not ChallengeMode.OFF and buyer.place is None and buyer.arrival is None:
@@ -160,7 +193,13 @@ class LineRoutes:
             held_pass = Pass(user=buyer.user, number=standing.number, expires_at=int(standing.session_until))
         carried = buyer if standing.arrival is None else buyer.arrived(standing.arrival)
         if standing.epoch >= 0:
-            place = Place(user=buyer.user, number=standing.number, epoch=standing.epoch, shown=standing.position)
+            place = Place(
+                user=buyer.user,
+                number=standing.number,
+                epoch=standing.epoch,
+                shown=standing.position,
+                code=standing.code,
+            )
             carried = buyer.standing_at(place, held_pass)
         document: dict[str, Any] = {
             "number": standing.number or None,

@@ -134,6 +134,11 @@ class DrawDocument(BaseModel):
     log: str = Field(description="Where the log is published once places are drawn; pages count from 1.")
 
 
+class PresaleDocument(BaseModel):
+    opens_at: str
+    closes_at: str
+
+
 class EventDocument(BaseModel):
     """What is sold, when and to how many."""
 
@@ -144,6 +149,7 @@ class EventDocument(BaseModel):
         opens_at="2026-04-01T11:00:00Z",
         closes_at=None,
         pre_queue_opens_at="2026-04-01T10:30:00Z",
+        presale=None,
         paused=False,
         closing=False,
         cancelled=False,
@@ -160,6 +166,7 @@ class EventDocument(BaseModel):
     opens_at: str
     closes_at: str | None
     pre_queue_opens_at: str | None
+    presale: PresaleDocument | None = Field(None, description="Places are given by code meanwhile.")
     paused: bool
     closing: bool
     cancelled: bool

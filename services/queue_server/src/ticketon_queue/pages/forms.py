@@ -15,7 +15,7 @@ from ticketon_http.problems import of_http_exception
 from ticketon_ledger import LedgerError
 from ticketon_queue import logins
 from ticketon_queue.api.ledger_faults import problem_of
-from ticketon_queue.api.line_routes import Handler, LineRoutes
+from ticketon_queue.api.line_routes import Handler, JoinBody, LineRoutes
 from ticketon_queue.api.models import MOST_SEATS, HoldRequest
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials, set_cookie
@@ -37,10 +37,10 @@ class Forms:
 
     async def join(self, request: Request) -> Response:
         who = visitor(self._context, request)
-        buyer = who.buyer
+        code = (await _form(request)).get("presale_code", [None])[0]
         try:
-            self._line.challenge(buyer, None)  # the page's script joins by the API, and brings its answer there
-            standing = await self._context.line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
+            # No answer to a challenge: the page's script joins by the API, and brings it there.
+            standing = await self._line.take(who.buyer, JoinBody(presale_code=code))
         except ProblemError as error:
             return self._back(who.cookies, **_query(error))
         document, _ = self._line.describe(who.buyer, standing)

@@ -116,8 +116,8 @@ class Views:
         config, now = self._context.live.config, datetime.now(UTC)
         if config.closed(now):
             return self._render(request, who, "closed.html", {"truth": "closed"})
-        opens = config.pre_queue_opens_at or config.opens_at
-        if now < opens:
+        opens = config.joins_open_at(now)
+        if not config.joins_open(now):
             before = {
                 "refresh": DOOR_SECONDS,
                 "looks": COUNTED_SECONDS,
@@ -135,7 +135,7 @@ class Views:
             "opens_text": "",
             "drawn": drawn,
         }
-        if now < config.opens_at or drawn:
+        if not config.on_sale(now) or drawn:
             opens = self._opens()
             values |= {"opens": opens, "opens_text": moment(opens)}
         return self._render(request, who, "door.html", values | {"truth": "door"})
@@ -260,6 +260,7 @@ class Views:
         status: int = 200,
     ) -> Response:
         config = self._context.live.config
+        presale = config.presale.closes_at if config.presale and config.presale_on(datetime.now(UTC)) else None
         common = {
             "refresh": None,  # seconds; "looks" where a script need not look as often
             "looks": None,
@@ -267,6 +268,8 @@ class Views:
             "problem": self._problem(request, who),
             "paused": config.paused,
             "sold_out": self._context.line.sold_out,
+            "presale": presale,  # until when places are given by code, None where they are not
+            "presale_text": moment(presale) if presale else "",
             "truth": "",  # what this page says of the buyer, for other tabs; nothing where it says nothing of the line
             "follows": request.query_params.keys().isdisjoint({"payment", "tickets"}),
             "flash": None,

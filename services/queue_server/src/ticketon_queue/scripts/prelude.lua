@@ -7,8 +7,10 @@
 -- left       set of numbers that were given up
 -- reentry    sorted set of numbers that missed their call and wait for another; reentered: all that ever did
 -- confirmed  sorted set of numbers inside a gap whose holders have shown up
+-- codes      hash: number of a presale's code that was spent -> '<number in the line>:<user>'
 -- rebases    hash: token -> run id, of servers that are about to begin an epoch
-local STATE, MEMBERS, SLOTS, SESSIONS, LEFT, REENTRY, REENTERED, CONFIRMED, REBASES = unpack(KEYS)
+local STATE, MEMBERS, SLOTS, SESSIONS, LEFT, REENTRY, REENTERED, CONFIRMED, CODES, REBASES =
+  unpack(KEYS)
 local RUN = ARGV[1]
 
 -- After counters were lost, people near the front get this long to show up before numbers move on.

@@ -89,11 +89,13 @@
       work.postMessage({ seed: wanted.seed, bits: wanted.bits });
     });
     (async () => {
-      let answer = await send({});
+      const code = one('[name=presale_code]', form);
+      const body = code ? { presale_code: code.value } : {};
+      let answer = await send(body);
       const wanted = answer.status === 403 ? await answer.json() : {};
       if (wanted.challenge) {
         write(button, form.dataset.busy);
-        answer = await send({ challenge: await solve(wanted) });
+        answer = await send({ ...body, challenge: await solve(wanted) });
       }
       if (!answer.ok) throw new Error('refused');
       home();
