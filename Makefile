@@ -98,6 +98,11 @@ bench: bench-decision bench-money ## every benchmark, one after the other; on a 
 bench-decision: init ## payments by nginx against payments by Kafka, in figures and pictures (ARGS=--quick: only that it works)
 	@$(PYTHON) -m bench.decision $(ARGS)
 
+.PHONY: bench-bots
+bench-bots: init ## what bots leave to people, defence by defence (ten minutes; ARGS="--runs 1" for a look)
+	@echo "==> Redis and Postgres as processes"; $(PYTHON) -m ticketon_dev.stores --ensure
+	@$(PYTHON) -m bench.bots $(ARGS)
+
 .PHONY: bench-money
 bench-money: init ## the speed of holds and payments, each beside a reference (half an hour; ARGS="holds --runs 5" for a part)
 	@$(PYTHON) -m ticketon_dev.stores --ensure
