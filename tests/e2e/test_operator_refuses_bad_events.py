@@ -78,6 +78,7 @@ REFUSED = {
         {"presale": {"opensAt": "2025-01-02T00:00:00Z", "closesAt": "2025-01-01T00:00:00Z"}},
         "presale.closesAt must be later than presale.opensAt",
     ),
+    "a proxy by its name": ({"challenge": {"trustedProxies": ["ingress"]}}, "spec.challenge.trustedProxies"),
     "a login of nobody": ({"identity": {"mode": "Claim"}}, "needs identity.issuer and identity.audience"),
     "a login without keys": (
         {"identity": {"mode": "Claim", "issuer": "https://login.example.com", "audience": "gala"}},

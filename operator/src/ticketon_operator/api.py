@@ -112,6 +112,14 @@ class Challenge(ApiModel):
         "UnderLoad: while more people come than are let in. Always: from everybody. It needs JavaScript or a client "
         "that can.",
     )
+    trusted_proxies: Annotated[
+        list[Annotated[str, Field(max_length=49, pattern=r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$")]], Field(max_length=16)
+    ] = Field(
+        default_factory=list,
+        description="Networks of the ingress controller and of what stands before it, as CIDR: where a request is from "
+        "is read from the X-Forwarded-For that they append to. Where that is known, work gets harder for a prefix of "
+        "addresses (IPv4 /24, IPv6 /56) with more than its share of the joins. Nobody is refused.",
+    )
 
 
 class Zone(ApiModel):

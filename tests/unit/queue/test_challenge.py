@@ -12,7 +12,16 @@ from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Signer
-from ticketon_queue.challenge import LEAST_BITS, LIFE_SECONDS, MOST_BITS, require, seed_of, wanted_bits, zero_bits
+from ticketon_queue.challenge import (
+    LEAST_BITS,
+    LIFE_SECONDS,
+    MOST_BITS,
+    MOST_BITS_OF_ALL,
+    require,
+    seed_of,
+    wanted_bits,
+    zero_bits,
+)
 
 EVENT = EventRef("shows", "gala")
 SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
@@ -68,10 +77,41 @@ def test_difficulty_follows_the_load(mode: ChallengeMode, joins_per_second: floa
     assert wanted_bits(mode, joins_per_second, 600) == bits
 
 
-@given(st.floats(0, 1e9), st.integers(1, 1_000_000))
-def test_it_is_never_harder_than_a_phone_can(joins_per_second: float, per_minute: int) -> None:
+@given(st.floats(0, 1e9), st.integers(1, 1_000_000), st.floats(0, 1e9))
+def test_it_is_never_harder_than_a_phone_can(joins_per_second: float, per_minute: int, crowding: float) -> None:
     bits = wanted_bits(ChallengeMode.UNDER_LOAD, joins_per_second, per_minute)
     assert bits is None or LEAST_BITS <= bits <= MOST_BITS
+    crowded = wanted_bits(ChallengeMode.UNDER_LOAD, joins_per_second, per_minute, crowding)
+    assert crowded is None or (bits or LEAST_BITS) <= crowded <= MOST_BITS_OF_ALL
+
+
+@pytest.mark.parametrize(
+    ("mode", "joins_per_second", "crowding", "bits"),
+    [
+        (ChallengeMode.OFF, 0, 100, None),
+        (ChallengeMode.UNDER_LOAD, 0, 1.9, None),  # a little over is nothing unusual
+        (ChallengeMode.UNDER_LOAD, 0, 2, 15),  # alone, while everybody else is let through
+        (ChallengeMode.UNDER_LOAD, 20, 0.5, 15),
+        (ChallengeMode.UNDER_LOAD, 20, 8, 18),
+        (ChallengeMode.ALWAYS, 0, 1e9, 18),
+        (ChallengeMode.UNDER_LOAD, 1e6, 1e9, 20),
+    ],
+)
+def test_work_gets_harder_for_a_prefix_that_is_crowded(
+    mode: ChallengeMode, joins_per_second: float, crowding: float, bits: int | None
+) -> None:
+    assert wanted_bits(mode, joins_per_second, 600, crowding) == bits
+
+
+def test_a_join_counts_once_for_its_prefix() -> None:
+    asked_for: list[float] = []
+
+    def crowding() -> float:
+        asked_for.append(0.0)
+        return 0.0
+
+    asked(solved(wanted(None, crowding=crowding)), crowding=crowding)
+    assert len(asked_for) == 1
 
 
 def test_a_solution_counts_for_who_was_asked_and_for_two_minutes() -> None:

@@ -50,7 +50,7 @@ def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfi
         max_per_buyer=spec.max_per_buyer,
         hold_seconds=spec.hold_seconds,
         admission=contract.Admission(**spec.admission.model_dump()),
-        challenge=contract.Challenge(mode=spec.challenge.mode),
+        challenge=contract.Challenge(mode=spec.challenge.mode, trusted_proxies=tuple(spec.challenge.trusted_proxies)),
         base_url=base_url(event),
         payments=contract.Payments(
             servers=spec.payments.servers,

@@ -72,6 +72,8 @@ class ChallengeMode(StrEnum):
 
 class Challenge(_Model):
     mode: ChallengeMode = ChallengeMode.OFF
+    #: CIDRs of proxies whose X-Forwarded-For is believed; with none, nobody's address is looked at.
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Presale(_Model):

@@ -26,8 +26,10 @@ from ticketon_queue import challenge, logins
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.models import ClaimRequest
 from ticketon_queue.api.rendering import compact, entity_tag, json_response
+from ticketon_queue.client_address import Network, client_of, networks, prefix_of
 from ticketon_queue.context import Context, timestamp
 from ticketon_queue.credentials import Credentials, new_user, set_cookie
+from ticketon_queue.crowding import Crowding
 from ticketon_queue.line import Standing, State
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -82,12 +84,31 @@ class _Served:
     tag: str
 
 
+class Origins:
+    """Where joins come from, as one server sees it."""
+
+    def __init__(self) -> None:
+        self._crowding = Crowding()
+        self._proxies: tuple[str, ...] = ()
+        self._trusted: tuple[Network, ...] = ()
+
+    def crowding(self, request: Request, proxies: tuple[str, ...]) -> float:
+        """Count a join; return how many times over its budget its prefix is, 0 where it is not known."""
+        if not proxies or request.client is None:
+            return 0.0
+        if proxies != self._proxies:
+            self._proxies, self._trusted = proxies, networks(proxies)
+        client = client_of(request.client.host, request.headers.getlist("x-forwarded-for"), self._trusted)
+        return 0.0 if client is None else self._crowding.count(prefix_of(client), time.monotonic())
+
+
 class LineRoutes:
     """Of one server."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._served: _Served | None = None
+        self._origins = Origins()
 
     async def identity(self, request: Request) -> Response:
         """Say who you are for this event, or be given a name nobody can guess."""
@@ -114,10 +135,10 @@ class LineRoutes:
         """Take a place in the line, or find the one you have."""
         brought = await _brought(request)
         buyer = self._context.buyer(request)
-        standing = await self.take(buyer, brought)
+        standing = await self.take(request, buyer, brought)
         return self.place(buyer, standing, 201 if standing.new else 200)
 
-    async def take(self, buyer: Credentials, brought: JoinBody) -> Standing:
+    async def take(self, request: Request, buyer: Credentials, brought: JoinBody) -> Standing:
         """Take a place with what a presale and a challenge ask for. Raises their problems, and those of the line."""
         config, line = self._context.live.config, self._context.line
         code = 0
@@ -127,7 +148,7 @@ class LineRoutes:
             code = number_of(brought.presale_code, self._context.live.signer) or 0
             if not code:
                 raise ProblemError(Problem.CODE_INVALID, "this is no code of this presale; check it letter by letter")
-        self._challenge(buyer, brought.challenge)
+        self._challenge(request, buyer, brought.challenge)
         return await line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival, code)
 
     async def _without_code(self, buyer: Credentials) -> Standing:
@@ -138,7 +159,7 @@ class LineRoutes:
                 return standing
         raise ProblemError(Problem.CODE_WANTED, "places are given by code now: POST with presale_code")
 
-    def _challenge(self, buyer: Credentials, answer: str | None) -> None:
+    def _challenge(self, request: Request, buyer: Credentials, answer: str | None) -> None:
         """Raise CHALLENGE_WANTED where a proof of work is wanted and not brought. Who has a place needs none."""
         config, line = self._context.live.config, self._context.line
         if config.challenge.mode is not ChallengeMode.OFF and buyer.place is None and buyer.arrival is None:
@@ -149,6 +170,7 @@ class LineRoutes:
                 answer,
                 joins_per_second=line.snapshot.joins_per_second,
                 now=time.time(),
+                crowding=lambda: self._origins.crowding(request, config.challenge.trusted_proxies),
             )
 
     async def look(self, request: Request) -> Response:

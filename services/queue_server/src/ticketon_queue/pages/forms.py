@@ -40,7 +40,7 @@ class Forms:
         code = (await _form(request)).get("presale_code", [None])[0]
         try:
             # No answer to a challenge: the page's script joins by the API, and brings it there.
-            standing = await self._line.take(who.buyer, JoinBody(presale_code=code))
+            standing = await self._line.take(request, who.buyer, JoinBody(presale_code=code))
         except ProblemError as error:
             return self._back(who.cookies, **_query(error))
         document, _ = self._line.describe(who.buyer, standing)
