@@ -7,7 +7,7 @@ are EASIER_BITS easier and everybody is as much slower: times are those of the r
 from dataclasses import dataclass
 from random import Random
 
-EASIER_BITS = 8
+EASIER_BITS = 10
 #: Hashes a second, of the real puzzle: the page's script on a slow, a middling and a fast device. The fast one is what
 #: was measured on one core of a server; a slow phone is taken as an eighth of it. See docs/bots.md.
 SLOW_PHONE, PHONE, DESKTOP = 107_000, 300_000, 860_000
