@@ -9,12 +9,12 @@ from pathlib import Path
 
 import uvloop
 
-from bench.money import commits, holds, payments, replay
+from bench.money import audit, commits, holds, payments, replay
 from bench.money.peer import Peer
 from bench.money.report import Report, machine
 from ticketon_dev.stores import Stores
 
-SCENARIOS = ("holds", "commits", "payments", "slow-provider", "unknowns", "latency", "replay")
+SCENARIOS = ("holds", "commits", "payments", "slow-provider", "unknowns", "latency", "replay", "audit")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -54,6 +54,8 @@ async def measure(stores: Stores, folder: Path, arguments: argparse.Namespace, r
                 await payments.latency(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
             case "replay":
                 await replay.replay(stores, folder, replay.TINY if tiny else replay.Size(), report)
+            case "audit":
+                await audit.audited(stores, audit.TINY if tiny else audit.Size(runs), report)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

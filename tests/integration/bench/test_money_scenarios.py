@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.money import commits, holds, payments, replay
+from bench.money import audit, commits, holds, payments, replay
 from bench.money.report import Report
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer, Stores
 
@@ -36,6 +36,7 @@ def _of(scenario: Callable[..., Awaitable[None]], size: object, *more: Any) -> S
         pytest.param(_of(payments.slow, payments.TINY), 1, id="slow-provider"),
         pytest.param(_of(payments.latency, payments.TINY), 2, id="latency"),
         pytest.param(_of(replay.replay, replay.TINY), 2, id="replay"),
+        pytest.param(lambda stores, _, report: audit.audited(stores, audit.TINY, report), 3, id="audit"),
     ],
 )
 async def test_a_scenario_finds_its_figures(scenario: Scenario, figures: int, stores: Stores, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ ACQUIRE_SECONDS = 5.0
 #: A plan is made when a statement is prepared. At the opening of a sale it is made for empty tables: not for long.
 PLAN_SECONDS = 15
 #: For statements that read whole tables, as no statement of a sale does; the memory is of one sort or hash.
-_WHOLE_TABLES = "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'"
+_WHOLE_TABLES = (
+    "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
+)
 _PREFETCH = 2000
 _ROLLED_BACK_TRIES = 5
 _UNREADABLE = (
@@ -202,14 +204,47 @@ class Database:
         """Run ``work`` in one transaction, again from its start when Postgres rolled it back for a deadlock."""
         return await self._again(lambda: self._transaction(work))
 
-    async def in_snapshot(self, work: Callable[[Transaction], Awaitable[ResultT]], *, seconds: float) -> ResultT:
-        """Run ``work``, which only reads, on one state of the database; each statement may take ``seconds``."""
+    async def in_snapshot(
+        self, works: Sequence[Callable[[Transaction], Awaitable[ResultT]]], *, at_once: int, seconds: float
+    ) -> list[ResultT]:
+        """Run ``works``, which only read, on one state of the database, so many side by side; their results in order.
+
+        Each statement may take ``seconds``; ``at_once`` connections are taken at once. Raises LedgerUnavailable.
+        """
+        todo = list(enumerate(works))[::-1]
+        results: dict[int, ResultT] = {}
+
+        async def worker(connection: Any) -> None:
+            transaction = Transaction(connection, seconds=seconds)
+            while todo:
+                number, work = todo.pop()
+                results[number] = await work(transaction)
+
+        async with contextlib.AsyncExitStack() as stack:
+            connections = [await stack.enter_async_context(self._reading(seconds))]
+            snapshot = await connections[0].fetchval("SELECT pg_export_snapshot()")
+            connections += [
+                await stack.enter_async_context(self._reading(seconds, snapshot)) for _ in range(1, at_once)
+            ]
+            workers = [asyncio.create_task(worker(connection)) for connection in connections]
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                for one in workers:
+                    one.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+        return [results[number] for number in range(len(works))]
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, seconds: float, snapshot: str | None = None) -> AsyncIterator[Any]:
         async with (
             self._connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            if snapshot is not None:
+                await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; {_WHOLE_TABLES}")
-            return await work(Transaction(connection, seconds=seconds))
+            yield connection
 
     @contextlib.asynccontextmanager
     async def scratch(self, table: str, columns: Mapping[str, str]) -> AsyncIterator[Scratch]:
