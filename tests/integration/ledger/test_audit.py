@@ -1,17 +1,19 @@
 """The audit against a real Postgres: clean records pass, and each corruption is found under its number."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 from support.money import configuration, hall
 from support.purchases import bought, held, paying
 
 from ticketon_contract.names import EventRef
-from ticketon_ledger import Ledger, Payment, PaymentState, Pending, payments, settlement
+from ticketon_ledger import Ledger, Payment, PaymentState, Pending, commands, payments, settlement
 from ticketon_ledger.audit import Finding, audit
 from ticketon_ledger.audit_books import Entry
 from ticketon_ledger.settlement import Move
@@ -171,6 +173,23 @@ async def test_the_command_prints_a_table_and_exits_non_zero_when_broken(
     assert [one["offending"] for one in document["findings"] if not one["ok"]] == [["ann: counted 0, has 2"]]
     other = _run(module, "--event", "shows/another", url=database_url)
     assert other.returncode == 0
+
+
+@pytest.mark.usefixtures("sold")
+async def test_a_summary_of_what_is_broken_is_left_for_kubernetes(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "termination-log"
+    arguments = ["audit", "--summary", str(file)]
+    environ = {"TICKETON_POSTGRES_URL": database_url}
+    assert await asyncio.to_thread(commands.main, arguments, environ) == 0
+    assert json.loads(file.read_text()) == {"broken": [], "reason": ""}
+    await ledger.database.fetch("UPDATE buyer SET taken = 0 WHERE buyer = 'ann'")
+    await ledger.database.fetch("UPDATE ticket SET state = 'void' WHERE seat = 'GA-1'")
+    assert await asyncio.to_thread(commands.main, arguments, environ) == 1
+    summary = json.loads(file.read_text())
+    assert summary["broken"] == ["1", "4", "15"]
+    assert "what a buyer is counted for is what the buyer has: ann: counted 0, has 2" in summary["reason"]
 
 
 async def test_the_command_says_so_when_it_cannot_look(event: EventRef) -> None:

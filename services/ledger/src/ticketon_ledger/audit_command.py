@@ -5,59 +5,65 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from ticketon_contract import connections
-from ticketon_contract.names import EventRef
-from ticketon_ledger.audit import DEFAULT_WITHIN_SECONDS, SHOWN, Finding, audit
+from ticketon_ledger.audit import AT_ONCE, DEFAULT_WITHIN_SECONDS, SHOWN, Finding, audit
 from ticketon_ledger.books_http import read_books
-from ticketon_ledger.database import Database
-from ticketon_ledger.errors import LedgerError
-from ticketon_ledger.provider_http import BooksError
+from ticketon_ledger.command_line import (
+    DONE,
+    NOT_DONE,
+    add_options_of_many,
+    events_of,
+    guarded,
+    opened,
+    write_json,
+)
 
-OK, BROKEN, FAILED = 0, 1, 2
+#: Of what is broken, in a summary: it has to fit a pod's termination message.
+_SUMMARY_CHARS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of the audit."""
-    parser.add_argument("--postgres-url", help="postgresql://… (default: TICKETON_POSTGRES_URL)")
-    parser.add_argument(
-        "--event", action="append", metavar="NAMESPACE/NAME", help="may be given more than once (default: every event)"
-    )
+    add_options_of_many(parser)
     parser.add_argument("--books", metavar="URL", help="the provider's address: compare with its books")
     parser.add_argument(
         "--within", type=float, default=DEFAULT_WITHIN_SECONDS, metavar="SECONDS", help="T of invariant 4 (%(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--summary", type=Path, metavar="FILE", help="write there, as one line of JSON, what is broken: for Kubernetes"
+    )
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """0: every invariant holds; 1: one is broken; 2: the audit could not be done."""
-    try:
-        dsn = arguments.postgres_url or connections.postgres_url(environ)
-        events = [str(EventRef.parse(event)) for event in arguments.event or ()]
-        findings = asyncio.run(
-            _audit(dsn, events, arguments.books, environ.get("TICKETON_PROVIDER_KEY", ""), arguments.within)
-        )
-    except (LedgerError, BooksError, ValueError, connections.MissingConnectionError) as error:
-        sys.stderr.write(f"audit: {error}\n")
-        return FAILED
-    broken = [finding for finding in findings if not finding.ok]
-    if arguments.json:
-        document = {"ok": not broken, "findings": [finding.document() for finding in findings]}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(table(findings))
-    return BROKEN if broken else OK
+
+    async def work() -> int:
+        events, books = events_of(arguments), arguments.books
+        key = environ.get("TICKETON_PROVIDER_KEY", "")
+        async with opened(arguments, environ, max_connections=AT_ONCE) as database:
+            findings = await audit(
+                database,
+                events=events,
+                read_books=(lambda: asyncio.to_thread(read_books, books, key)) if books else None,
+                within_seconds=arguments.within,
+            )
+        broken = [finding for finding in findings if not finding.ok]
+        if arguments.summary is not None:
+            arguments.summary.write_text(summary(broken))
+        if arguments.json:
+            write_json({"ok": not broken, "findings": [finding.document() for finding in findings]})
+        else:
+            sys.stdout.write(table(findings))
+        return NOT_DONE if broken else DONE
+
+    return guarded("audit", work)
 
 
-async def _audit(dsn: str, events: Sequence[str], books: str | None, key: str, within: float) -> list[Finding]:
-    async with await Database.connect(dsn, max_connections=2) as database:
-        return await audit(
-            database,
-            events=events,
-            read_books=(lambda: asyncio.to_thread(read_books, books, key)) if books else None,
-            within_seconds=within,
-        )
+def summary(broken: Sequence[Finding]) -> str:
+    """The numbers of what is broken, and the first of each check; ASCII, of a bounded length."""
+    reason = "; ".join(f"{finding.title}: {finding.broken[0]}" for finding in broken)[:_SUMMARY_CHARS]
+    return json.dumps({"broken": list(dict.fromkeys(finding.invariant for finding in broken)), "reason": reason})
 
 
 def table(findings: Sequence[Finding]) -> str:

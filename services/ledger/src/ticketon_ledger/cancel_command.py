@@ -5,51 +5,39 @@ It only writes the intent; the payment servers of the event carry it out, and go
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ticketon_contract import connections
-from ticketon_contract.names import EventRef
 from ticketon_ledger import cancellation
 from ticketon_ledger.cancellation import Progress
-from ticketon_ledger.database import Database
-from ticketon_ledger.errors import LedgerError
+from ticketon_ledger.command_line import DONE, NOT_DONE, add_options, event_of, guarded, opened, write_json
 from ticketon_ledger.refund_command import MAX_REASON_CHARS
 
-COMPLETE, NOT_COMPLETE, FAILED = 0, 1, 2
 #: How often a waiting command looks: it counts all orders.
 _LOOK_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options."""
-    parser.add_argument("--postgres-url", help="postgresql://… (default: TICKETON_POSTGRES_URL)")
-    parser.add_argument("--event", required=True, metavar="NAMESPACE/NAME")
+    add_options(parser)
     parser.add_argument("--reason", help="for the records and the orders topic")
     parser.add_argument("--yes", action="store_true", help="do it: without it, only what would happen is shown")
     parser.add_argument("--status", action="store_true", help="only show how far it is")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="until all money is back, at most")
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """0: the event is cancelled and all money is back; 1: not yet, or not asked for; 2: it could not be done."""
-    try:
-        return asyncio.run(_run(arguments, environ))
-    except (LedgerError, ValueError, connections.MissingConnectionError) as error:
-        sys.stderr.write(f"cancel-event: {error}\n")
-        return FAILED
+    return guarded("cancel-event", lambda: _run(arguments, environ))
 
 
 async def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    event = str(EventRef.parse(arguments.event))
+    event = event_of(arguments)
     reason = arguments.reason or ""
     if not arguments.status and not 1 <= len(reason) <= MAX_REASON_CHARS:
         raise ValueError(f"say why with --reason, in 1 to {MAX_REASON_CHARS} characters, or look with --status")
-    dsn = arguments.postgres_url or connections.postgres_url(environ)
-    async with await Database.connect(dsn, max_connections=2) as database:
+    async with opened(arguments, environ) as database:
         if arguments.yes and not arguments.status:
             await cancellation.begin(database, event, reason=reason)
         found = await cancellation.progress(database, event)
@@ -60,8 +48,11 @@ async def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int
                     found = await cancellation.progress(database, event)
         except TimeoutError:
             pass
-    sys.stdout.write(json.dumps(document(found), ensure_ascii=False) + "\n" if arguments.json else table(event, found))
-    return COMPLETE if found.complete else NOT_COMPLETE
+    if arguments.json:
+        write_json(document(found))
+    else:
+        sys.stdout.write(table(event, found))
+    return DONE if found.complete else NOT_DONE
 
 
 def table(event: str, found: Progress) -> str:

@@ -19,8 +19,6 @@ from ticketon_ledger.provider_http import BooksError
 
 #: 0: it is as it should be; 1: something is broken, or not done (yet); 2: it could not be done, and stderr says why.
 DONE, NOT_DONE, FAILED = 0, 1, 2
-#: Offending things that a table shows of each kind; all of them are counted.
-SHOWN = 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +51,12 @@ def events_of(arguments: argparse.Namespace) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def opened(arguments: argparse.Namespace, environ: Mapping[str, str]) -> AsyncIterator[Database]:
+async def opened(
+    arguments: argparse.Namespace, environ: Mapping[str, str], *, max_connections: int = 1
+) -> AsyncIterator[Database]:
     """The database that was asked for; raises MissingConnectionError."""
     dsn = arguments.postgres_url or connections.postgres_url(environ)
-    async with await Database.connect(dsn, max_connections=2) as database:
+    async with await Database.connect(dsn, max_connections=max_connections) as database:
         yield database
 
 

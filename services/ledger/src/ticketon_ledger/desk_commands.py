@@ -1,20 +1,13 @@
 """``ticketon tickets`` and ``ticketon holds``: what the organiser's desk looks at, and holds that it gives back."""
 
 import argparse
-import asyncio
-import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-from ticketon_contract import connections
-from ticketon_contract.names import EventRef
+from ticketon_ledger.command_line import DONE, NOT_DONE, add_options, event_of, guarded, opened, write_json
 from ticketon_ledger.database import Database, Row
-from ticketon_ledger.errors import LedgerError
 from ticketon_ledger.holds import END_HOLDS
 from ticketon_ledger.records import HoldState
-
-DONE, NOT_DONE, FAILED = 0, 1, 2
 
 _TICKETS = """
 SELECT id, seat, zone, order_id, state FROM ticket
@@ -26,21 +19,15 @@ WHERE event = $1 AND (state = 'paying' OR (state = 'held' AND expires_at > now()
 """
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--postgres-url", help="postgresql://… (default: TICKETON_POSTGRES_URL)")
-    parser.add_argument("--event", required=True, metavar="NAMESPACE/NAME")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def add_tickets_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of ``tickets``."""
-    _common(parser)
+    add_options(parser)
     parser.add_argument("--void", action="store_true", help="only ids of void ones: a scanner's list")
 
 
 def add_holds_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of ``holds``."""
-    _common(parser)
+    add_options(parser)
     parser.add_argument(
         "--release", nargs="+", default=(), metavar="HOLD", help="give these back; one that is being paid stays"
     )
@@ -52,7 +39,7 @@ def run_tickets(arguments: argparse.Namespace, environ: Mapping[str, str]) -> in
     async def work(database: Database, event: str) -> int:
         rows = await database.fetch(_TICKETS, event, "void" if arguments.void else None)
         if arguments.json:
-            _write_json(rows)
+            write_json([dict(row) for row in rows])
         elif arguments.void:
             sys.stdout.write("".join(f"{row['id']}\n" for row in rows))
         else:
@@ -71,7 +58,7 @@ def run_holds(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if not arguments.release:
             rows = await database.fetch(_HOLDS, event)
             if arguments.json:
-                _write_json(rows)
+                write_json([dict(row) for row in rows])
             else:
                 sys.stdout.write("".join(_hold_line(row) for row in rows) or "no holds\n")
             return DONE
@@ -88,10 +75,6 @@ def _hold_line(row: Row) -> str:
     return f"{row['id']}  {','.join(row['seats'])}  {row['state']}  until {row['expires_at']:%Y-%m-%dT%H:%M:%SZ}\n"
 
 
-def _write_json(rows: Sequence[Row]) -> None:
-    sys.stdout.write(json.dumps([dict(row) for row in rows], default=str, ensure_ascii=False) + "\n")
-
-
 def _run(
     name: str,
     arguments: argparse.Namespace,
@@ -99,13 +82,8 @@ def _run(
     work: Callable[[Database, str], Awaitable[int]],
 ) -> int:
     async def connected() -> int:
-        event = str(EventRef.parse(arguments.event))
-        dsn: Any = arguments.postgres_url or connections.postgres_url(environ)
-        async with await Database.connect(dsn, max_connections=1) as database:
+        event = event_of(arguments)
+        async with opened(arguments, environ) as database:
             return await work(database, event)
 
-    try:
-        return asyncio.run(connected())
-    except (LedgerError, ValueError, connections.MissingConnectionError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        return FAILED
+    return guarded(name, connected)

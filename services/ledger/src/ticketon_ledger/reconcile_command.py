@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ticketon_ledger.audit import DEFAULT_WITHIN_SECONDS
+from ticketon_ledger.audit import DEFAULT_WITHIN_SECONDS, SHOWN
 from ticketon_ledger.command_line import (
     DONE,
     NOT_DONE,
-    SHOWN,
     add_options_of_many,
     events_of,
     guarded,

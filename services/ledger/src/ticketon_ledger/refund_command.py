@@ -10,30 +10,21 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ticketon_contract import connections
-from ticketon_contract.names import EventRef
 from ticketon_ledger import refunds
+from ticketon_ledger.command_line import DONE, NOT_DONE, add_options, event_of, guarded, opened, write_json
 from ticketon_ledger.database import Database
-from ticketon_ledger.errors import LedgerError
 from ticketon_ledger.records import Refund, RefundState
 from ticketon_ledger.refund_plan import described
 
-DONE, NOT_DONE, FAILED = 0, 1, 2
 MAX_REASON_CHARS = 500
 MAX_KEY_CHARS = 255
 #: How often a waiting command looks.
 _LOOK_SECONDS = 0.3
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--postgres-url", help="postgresql://… (default: TICKETON_POSTGRES_URL)")
-    parser.add_argument("--event", required=True, metavar="NAMESPACE/NAME")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of ``refund``."""
-    _common(parser)
+    add_options(parser)
     parser.add_argument("--order", required=True, metavar="ORDER")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--seats", metavar="SEAT[,SEAT]", help="only these: their tickets become void (default: all)")
@@ -51,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_list_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of ``refunds``."""
-    _common(parser)
+    add_options(parser)
     parser.add_argument("--order", metavar="ORDER", help="only of this order")
     parser.add_argument("--open", action="store_true", help="only those that are not done")
     parser.add_argument("--retry", metavar="REFUND", help="have one that the provider refused asked for again")
@@ -59,29 +50,16 @@ def add_list_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """0: it is recorded (with --wait: done); 1: it is not done yet, or refused; 2: it could not be asked for."""
-    return _guarded("refund", lambda: asyncio.run(_refund(arguments, environ)))
+    return guarded("refund", lambda: _refund(arguments, environ))
 
 
 def run_list(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """0, or 2 with a line that says what was wrong."""
-    return _guarded("refunds", lambda: asyncio.run(_list(arguments, environ)))
-
-
-def _guarded(name: str, work: Any) -> int:
-    try:
-        code: int = work()
-    except (LedgerError, ValueError, connections.MissingConnectionError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        return FAILED
-    return code
-
-
-async def _open(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Database:
-    return await Database.connect(arguments.postgres_url or connections.postgres_url(environ), max_connections=2)
+    return guarded("refunds", lambda: _list(arguments, environ))
 
 
 async def _refund(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    event, order_id = str(EventRef.parse(arguments.event)), arguments.order
+    event, order_id = event_of(arguments), arguments.order
     seats = [seat.strip() for seat in (arguments.seats or "").split(",") if seat.strip()]
     if arguments.seats is not None and not seats:
         raise ValueError("--seats names none: say which, or leave it out to refund the whole order")
@@ -90,7 +68,7 @@ async def _refund(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
     key = arguments.key or f"{order_id} {described(seats, arguments.amount)}"[:MAX_KEY_CHARS]
     if len(key) > MAX_KEY_CHARS:
         raise ValueError(f"--key has {len(key)} characters: at most {MAX_KEY_CHARS}")
-    async with await _open(arguments, environ) as database:
+    async with opened(arguments, environ) as database:
         refund, new = await refunds.request(
             database,
             event,
@@ -102,7 +80,7 @@ async def _refund(arguments: argparse.Namespace, environ: Mapping[str, str]) -> 
         )
         refund = await _waited(database, refund, arguments.wait)
     if arguments.json:
-        sys.stdout.write(json.dumps(document(refund) | {"new": new}, ensure_ascii=False) + "\n")
+        write_json(document(refund) | {"new": new})
     else:
         sys.stdout.write(("" if new else "asked for before: ") + line(refund) + "\n")
     waited = arguments.wait > 0
@@ -124,8 +102,8 @@ async def _waited(database: Database, refund: Refund, seconds: float) -> Refund:
 
 
 async def _list(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    event = str(EventRef.parse(arguments.event))
-    async with await _open(arguments, environ) as database:
+    event = event_of(arguments)
+    async with opened(arguments, environ) as database:
         if arguments.retry and not await refunds.retry(database, event, arguments.retry):
             raise ValueError(f"there is no refund {arguments.retry} that the provider has refused")
         found = await refunds.listed(database, event, order_id=arguments.order, unsettled=arguments.open)
