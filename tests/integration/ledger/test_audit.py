@@ -61,6 +61,20 @@ async def test_a_sale_that_went_well_is_clean(ledger: Ledger, sold: list[Payment
     assert await broken(ledger, [entry(payment) for payment in sold]) == set()
 
 
+async def test_seats_of_a_hold_that_ran_out_are_clean_also_when_the_clock_is_set_back_afterwards(
+    ledger: Ledger, sold: list[Payment], event: EventRef
+) -> None:
+    await held(ledger, event, "gil", "R-5-1", "R-5-2")
+    # As a clock leaves it that was a minute ahead when the hold ended.
+    await ledger.database.fetch("UPDATE seat SET expires_at = now() + interval '50 s' WHERE id LIKE 'R-5-%'")
+    await ledger.database.fetch(
+        "UPDATE seat_hold SET state = 'expired', expires_at = now() + interval '50 s', "
+        "ended_at = now() + interval '1 min' WHERE buyer = 'gil'"
+    )
+    await ledger.database.fetch("UPDATE buyer SET taken = 0 WHERE buyer = 'gil'")
+    assert await broken(ledger, [entry(payment) for payment in sold]) == set()
+
+
 async def test_an_empty_database_is_clean(ledger: Ledger) -> None:
     assert await broken(ledger, []) == set()
 
@@ -80,6 +94,11 @@ CORRUPTIONS = [
     ),
     pytest.param(
         "1", ["UPDATE seat_hold SET state = 'released' WHERE state = 'held'"], id="a hold ended, its seat not"
+    ),
+    pytest.param(
+        "1",
+        ["UPDATE seat_hold SET state = 'expired', ended_at = now() WHERE state = 'held'"],
+        id="a hold ended before its time, its seat not",
     ),
     pytest.param("2", ["DELETE FROM seat WHERE id = 'R-5-5'"], id="a seat vanished"),
     pytest.param(

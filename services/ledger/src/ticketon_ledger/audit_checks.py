@@ -41,12 +41,13 @@ CHECKS: Sequence[Check] = (
         "a seat that is held, paying or sold belongs to a hold that says the same",
         "seat",
         "count(*) FILTER (WHERE state <> 'free')",
-        # A hold that ran out and has ended may leave its seats behind as held: they are anybody's.
+        # A hold that ran out and has ended may leave its seats behind as held: they are anybody's. Whether it had run
+        # out is told by the clock that ended it: Postgres' may have been set back since.
         f"""
         SELECT seat.id, 'seat ' || seat.state || ', hold ' || coalesce(h.state, 'missing') AS why
         FROM seat LEFT JOIN seat_hold AS h ON h.id = seat.hold_id AND h.event = seat.event
         WHERE seat.state <> 'free' AND {_of("seat")}
-          AND NOT (seat.state = 'held' AND seat.expires_at <= now() AND h.state = 'expired')
+          AND NOT (seat.state = 'held' AND h.state = 'expired' AND coalesce(seat.expires_at <= h.ended_at, FALSE))
           AND (h.id IS NULL OR NOT seat.id = ANY(h.seats)
                OR h.state <> CASE seat.state WHEN 'sold' THEN 'paid' ELSE seat.state END)
         """,
