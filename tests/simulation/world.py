@@ -207,13 +207,13 @@ class World:
         self.judge.nothing_left()
 
     async def _settle(self) -> None:
-        """Nothing goes wrong any more: everything must end."""
+        """Nothing goes wrong any more: everything must end, what is still on its way to Postgres too."""
         self.note("calm")
         self.network.calm = True
         self.network.cuts.clear()
         until = self.loop.now + _END_SECONDS
         left = ["?"]
-        while left and self.loop.now < until:
+        while (left or self.loop.awaits(self.outside)) and self.loop.now < until:
             for ordinal in range(self.plan.servers):
                 self.revive(ordinal)
             await asyncio.sleep(1.0)
