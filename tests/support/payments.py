@@ -5,8 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from support.provider import ProviderProcess
 from ticketon_contract.config import EventConfig
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.tokens import PaymentGrant, Signer
+from ticketon_dev.warm import WarmProcess
 from ticketon_http.guard import Guard
 from ticketon_http.health import Health
 from ticketon_ledger import Hold, Ledger
@@ -80,32 +79,34 @@ class LocalServer:
 
 
 class ServerProcess:
-    """A payment server as ``python -m ticketon_payments``; its log is beside its files, for a look into failures."""
+    """A payment server in a process of its own; its log is beside its files, for a look into failures."""
 
     def __init__(self, folder: Path, config: EventConfig, environment: dict[str, str]) -> None:
+        self._folder = folder
         files, self.signer = _files(folder, config)
         self._environment = {**os.environ, **files, **environment}
         self._log = folder / "payments.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProcess | None = None
         self.client = httpx.AsyncClient(timeout=15)
         self.url = ""
         self.metrics_url = ""
 
+    def configure(self, config: EventConfig) -> None:
+        """From its next start on, this is the event."""
+        _files(self._folder, config)
+
     def start(self) -> None:
         """Return when it listens; its ports are new each time."""
         begin = self._log.stat().st_size if self._log.exists() else 0
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ticketon_payments"], env=self._environment, stdout=log, stderr=log
-            )
+        process = self._process = WarmProcess("ticketon_payments", environment=self._environment, log=self._log)
+        process.start()
 
         def listening() -> dict[str, Any]:
             for line in self._log.read_bytes()[begin:].splitlines():
                 if b'"listening"' in line:
                     found: dict[str, Any] = json.loads(line)
                     return found
-            assert self._process is not None
-            assert self._process.poll() is None, self.log()
+            assert process.exit_code is None, self.log()
             raise LookupError
 
         ports = eventually(listening, within_seconds=30)
@@ -125,8 +126,8 @@ class ServerProcess:
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(timeout=30)
+            self._process.send(number)
+            self._process.wait(30)
             self._process = None
 
     async def metrics(self) -> str:

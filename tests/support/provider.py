@@ -1,14 +1,15 @@
 """A provider simulator as a process of its own, which a test may kill and start again over the same books."""
 
 import os
+import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 from support.eventually import eventually
+
+from ticketon_dev.warm import WarmProcess
 
 
 def free_port() -> int:
@@ -27,24 +28,24 @@ class ProviderProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self._books = folder / "books.sqlite"
         self._arguments = arguments
-        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "provider.log"
+        self._process: WarmProcess | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                *("-m", "ticketon_dev.provider", "--host", "127.0.0.1", "--port", str(self.port)),
-                *("--data", str(self._books), *self._arguments),
-            ],
-            env={**os.environ},
+        self._process = WarmProcess(
+            "ticketon_dev.provider",
+            *("--host", "127.0.0.1", "--port", str(self.port), "--data", str(self._books), *self._arguments),
+            environment=os.environ,
+            log=self._log,
         )
+        self._process.start()
         eventually(lambda: httpx.get(f"{self.url}/healthz").is_success, within_seconds=20)
 
     def kill(self) -> None:
         """SIGKILL: nothing is written that was not written before."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._process.send(signal.SIGKILL)
+            self._process.wait(30)
             self._process = None
 
     def forget(self) -> None:

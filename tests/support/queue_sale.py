@@ -1,12 +1,12 @@
-"""A sale with real queue servers: processes of `python -m ticketon_queue` on one Redis and one Postgres, and buyers."""
+"""A sale with real queue servers: processes of their own on one Redis and one Postgres, and buyers."""
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from ticketon_contract.config import Admission, EventConfig, Payments, Provider,
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.tokens import Signer
+from ticketon_dev.warm import WarmProcess
 from ticketon_ledger import Ledger
 from ticketon_ledger.migrate import migrate
 
@@ -34,25 +35,33 @@ BASE = f"{ORIGIN}/gala"
 class Server:
     """One process. ``url`` is its own address; the event's path comes after it."""
 
-    process: asyncio.subprocess.Process
-    url: str
-    probes: str
-    lines: list[dict[str, Any]]
-    reading: asyncio.Task[None]
+    process: WarmProcess
+    log: Path
+    url: str = ""
+    probes: str = ""
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    async def listening(self) -> bool:
+        """Whether it is; its addresses are known from then on."""
+        assert self.process.exit_code is None, f"the server ended before it listened: {self.log.read_text()}"
+        for line in self.lines:
+            if line["message"] == "listening":
+                self.url, self.probes = (f"http://127.0.0.1:{line[port]}" for port in ("http_port", "metrics_port"))
+        return bool(self.url)
 
     async def end(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-        code = await asyncio.wait_for(self.process.wait(), END_SECONDS)
-        await self.reading
-        return code
+        self.process.send(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, END_SECONDS)
 
     async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
-        await self.reading
+        """SIGKILL, at whatever line it is."""
+        self.process.send(signal.SIGKILL)
+        await asyncio.to_thread(self.process.wait, END_SECONDS)
 
 
 @dataclass
@@ -66,6 +75,7 @@ class Sale:
     client: httpx.AsyncClient
     ledger: Ledger
     servers: list[Server] = field(default_factory=list)
+    count: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def signer(self) -> Signer:
@@ -78,31 +88,12 @@ class Sale:
         return started
 
     async def _start(self) -> Server:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ticketon_queue", env=self.environ, stdout=subprocess.PIPE
-        )
-        lines: list[dict[str, Any]] = []
-        listening: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-
-        async def read() -> None:
-            assert process.stdout is not None
-            async for line in process.stdout:
-                entry = json.loads(line)
-                lines.append(entry)
-                if entry["message"] == "listening":
-                    listening.set_result(entry)
-            if not listening.done():
-                listening.set_exception(AssertionError(f"the server ended before it listened: {lines}"))
-
-        reading = asyncio.create_task(read())
-        ports = await asyncio.wait_for(listening, START_SECONDS)
-        return Server(
-            process,
-            f"http://127.0.0.1:{ports['http_port']}",
-            f"http://127.0.0.1:{ports['metrics_port']}",
-            lines,
-            reading,
-        )
+        log = self.folder / f"queue-{next(self.count)}.log"
+        server = Server(WarmProcess("ticketon_queue", environment=self.environ, log=log), log)
+        log.touch()
+        await asyncio.to_thread(server.process.start)
+        await eventually_async(server.listening, within_seconds=START_SECONDS)
+        return server
 
     async def until_the_line_is_here(self) -> None:
         """Every server has advanced the line at least once."""

@@ -1,6 +1,7 @@
 """Redis and Postgres away, restarted, emptied; servers that end and die: what buyers see, and what is never lost."""
 
 import asyncio
+import signal
 from typing import Any
 
 import redis.asyncio
@@ -203,7 +204,7 @@ async def test_a_draining_server_says_so_and_still_serves(make_sale: Any) -> Non
     sale: Sale = await make_sale()
     sale.environ["TICKETON_DRAIN_SECONDS"] = "5"
     (server,) = await sale.start()
-    server.process.terminate()
+    server.process.send(signal.SIGTERM)
 
     async def draining() -> bool:
         answer = await sale.client.get(f"{server.probes}/readyz")

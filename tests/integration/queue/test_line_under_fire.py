@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -10,12 +11,15 @@ from typing import Any
 
 import httpx
 import redis.asyncio
+from support.eventually import eventually_async
 from support.queue_sale import Buyer, Sale
 
 from ticketon_contract.config import Admission
 from ticketon_dev.stores import RedisServer
 
 CROWD = 120
+#: The line is twice as long: so it stands there, and moves, under every fault.
+ARRIVAL_SECONDS = 5.0
 #: A server answers a poll from figures that are this old at most, on a machine that is busy with everything else.
 STALE_SECONDS = 3.0
 PATIENCE_SECONDS = 120.0
@@ -27,6 +31,7 @@ class Member:
 
     buyer: Buyer
     log: list[tuple[float, float, dict[str, Any]]] = field(default_factory=list)
+    refusals: int = 0
 
     async def live(self, random: Random) -> None:
         """Join, look again and again, as a client does that keeps its token and tries again when refused."""
@@ -53,11 +58,16 @@ class Member:
                 self.buyer.token = told["token"]
                 return told
             assert answer.status_code == 503, answer.text
+            self.refusals += 1
         return None
 
     @property
     def number(self) -> int:
         return int(self.log[0][2]["number"])
+
+    @property
+    def admitted(self) -> bool:
+        return bool(self.log) and self.log[-1][2]["state"] == "admitted"
 
     @property
     def admitted_at(self) -> float:
@@ -72,7 +82,7 @@ def check(members: list[Member]) -> None:
         assert {told["number"] for _, _, told in member.log} == {member.number}
         positions = [told["position"] for _, _, told in member.log]
         assert all(later <= earlier for earlier, later in pairwise(positions)), (member.number, positions)
-        assert member.log[-1][2]["state"] == "admitted"
+        assert member.admitted
     members = sorted(members, key=lambda member: member.number)
     earliest_behind = float("inf")
     for member in reversed(members):
@@ -89,30 +99,50 @@ async def replace(sale: Sale, count: int) -> None:
     sale.servers[:count] = []
 
 
-async def faults(sale: Sale, redis_server: RedisServer) -> None:
-    """One after another, with time between for the line to go on."""
-    await asyncio.sleep(2)
+async def faults(sale: Sale, redis_server: RedisServer, members: list[Member]) -> None:
+    """One after another, each in the middle of what is going on."""
+
+    async def joined(count: int) -> None:
+        await _reached(lambda: sum(bool(member.log) for member in members), count)
+
+    async def admitted(more: int) -> None:
+        """Until the line has gone on: so many more are called, or all are."""
+        before = sum(member.admitted for member in members)
+        await _reached(lambda: sum(member.admitted for member in members), min(before + more, CROWD))
+
+    async def refused() -> None:
+        before = sum(member.refusals for member in members)
+        await _reached(lambda: sum(member.refusals for member in members), before + 1)
+
+    await joined(CROWD // 6)
     await replace(sale, 1)
-    await asyncio.sleep(2)
+    await joined(CROWD // 3)
     await asyncio.to_thread(redis_server.kill)
-    await asyncio.sleep(1)
+    await refused()
     await asyncio.to_thread(redis_server.start)
-    await asyncio.sleep(4)
+    await admitted(more=CROWD // 12)
     async with redis.asyncio.from_url(redis_server.url) as client:
         await client.flushall()
-    await asyncio.sleep(2)
+    await admitted(more=CROWD // 12)
     await replace(sale, 2)
 
 
+async def _reached(count: Callable[[], int], wanted: int) -> None:
+    async def enough() -> bool:
+        return count() >= wanted
+
+    await eventually_async(enough, within_seconds=PATIENCE_SECONDS)
+
+
 async def test_numbers_order_and_positions_survive_everything(make_sale: Any, redis_server: RedisServer) -> None:
-    sale: Sale = await make_sale(servers=2, admission=Admission(per_minute=240, max_active=1_000, grace_seconds=30))
+    sale: Sale = await make_sale(servers=2, admission=Admission(per_minute=720, max_active=1_000, grace_seconds=30))
     random = Random(7)
     members = [Member(sale.buyer()) for _ in range(CROWD)]
 
     async def come(member: Member) -> None:
-        await asyncio.sleep(12 * random.random())
+        await asyncio.sleep(ARRIVAL_SECONDS * random.random())
         await member.live(random)
 
     async with asyncio.timeout(PATIENCE_SECONDS):
-        await asyncio.gather(faults(sale, redis_server), *(come(member) for member in members))
+        await asyncio.gather(faults(sale, redis_server, members), *(come(member) for member in members))
     check(members)
