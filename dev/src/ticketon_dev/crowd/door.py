@@ -11,7 +11,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,10 +66,18 @@ class _Question:
 
 
 class _Loopback(AbstractResolver):
+    """``ports``: host -> ports of the servers behind it. A connection goes to one of them, whether it lives or not."""
+
+    def __init__(self, ports: Mapping[str, Sequence[int]], draw: random.Random) -> None:
+        self._ports = ports
+        self._draw = draw
+
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         del family
+        if host in self._ports:
+            port = self._draw.choice(self._ports[host])
         return [
             ResolveResult(
                 hostname=host, host=HERE, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
@@ -84,17 +92,30 @@ class Door:
     """One pool of connections for the whole crowd. Use it as an async context manager."""
 
     def __init__(
-        self, figures: Figures, *, ca_file: Path | None, connections: int, patience_seconds: float, seed: int
+        self,
+        figures: Figures,
+        *,
+        ca_file: Path | None,
+        connections: int,
+        patience_seconds: float,
+        seed: int,
+        ports: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self._figures = figures
         self._patience = patience_seconds
         self._draw = random.Random(seed)
         self._began = time.monotonic()
         self._connections = connections
+        self._ports = ports or {}
         self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._connections, resolver=_Loopback(), ssl=self._tls)
+        connector = aiohttp.TCPConnector(
+            limit=self._connections,
+            resolver=_Loopback(self._ports, self._draw),
+            use_dns_cache=False,  # each connection anew to one of several servers, as a Service balances them
+            ssl=self._tls,
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),  # a buyer's tokens travel as Bearer: nobody gets another's cookie

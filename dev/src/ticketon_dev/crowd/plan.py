@@ -4,6 +4,7 @@ A buyer's behaviour depends on the seed and the buyer's index alone, so that a r
 """
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +82,8 @@ class CrowdPlan:
     mix: Mix = field(default_factory=Mix)
     ca_file: Path | None = None  # verifies the servers' TLS; None: what the machine trusts
     connections: int = 256
+    # Host -> ports of the servers behind it, where nothing on this machine balances; else the address' own port.
+    ports: Mapping[str, Sequence[int]] = field(default_factory=dict)
     patience_seconds: float = 90.0  # how long one question is repeated while nobody answers it
     absence_seconds: float = 15.0  # how long latecomers stay away once they are near the front
     waits_for_returns_seconds: float = 40.0  # how long persistent buyers hope for seats that others let go

@@ -50,6 +50,7 @@ async def run_crowd(plan: CrowdPlan, figures: Figures | None = None) -> CrowdRes
         connections=plan.connections,
         patience_seconds=plan.patience_seconds,
         seed=plan.seed,
+        ports=plan.ports,
     )
     with Journal(plan.log_file) as journal:
         async with door:
