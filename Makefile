@@ -70,6 +70,17 @@ integration: init ## against real Redis, Postgres and Kafka processes, a file af
 simulation: init ## payments in virtual time: a share of the schedules, and every named defect
 	@.venv/bin/pytest -q -n 2 --dist loadfile tests/simulation
 
+.PHONY: soak
+soak: $(addprefix soak-,$(or $(PART),sale line simulation)) ## break the real thing for hours, PART=sale, line or simulation of it: docs/soak.md
+
+.PHONY: soak-sale
+soak-sale: init ## sales in which everything breaks, until FAULTS (200), or SEEDS sales, from seed FROM (1)
+	@$(PYTHON) -m ticketon_dev.soak sale --faults $(or $(FAULTS),200) $(if $(SEEDS),--seeds $(SEEDS)) --from $(or $(FROM),1)
+
+.PHONY: soak-line
+soak-line: init ## JOINS joins (1000000) over servers that are killed, of seed FROM (1)
+	@$(PYTHON) -m ticketon_dev.soak line --joins $(or $(JOINS),1000000) --seed $(or $(FROM),1)
+
 .PHONY: soak-simulation
 soak-simulation: init ## SEEDS schedules (10000) on JOBS processes (2) from seed FROM (1), then every defect
 	@PYTHONPATH=tests $(PYTHON) -m simulation run --seeds $(or $(SEEDS),10000) --jobs $(or $(JOBS),2) --from $(or $(FROM),1)
