@@ -218,6 +218,20 @@ async def test_who_left_may_come_again_at_the_end(line: VirtualLine) -> None:
     assert (again.number, again.new) == (11, True)
 
 
+async def test_the_pass_of_a_place_that_was_left_admits_to_no_other(line: VirtualLine) -> None:
+    line.rules = rules(6_000, max_active=1)
+    await line.join_many(3)
+    await line.ticks(1_000)
+    admitted = await line.look("user-0", number=1)
+    assert admitted.state == "admitted"
+    await line.leave("user-0")
+    again = await line.join("user-0", number=1)
+    assert (again.number, again.new) == (4, True)
+    for pass_until_ms in (admitted.session_until_ms, 0):
+        assert (await line.look("user-0", number=1, pass_until_ms=pass_until_ms)).state == "waiting"
+    assert (await line.ticks(1_000)).snapshot.active == 1
+
+
 async def test_no_shows_do_not_keep_slots_from_those_who_come(line: VirtualLine) -> None:
     line.rules = rules(6_000, max_active=50, grace_seconds=20, session_seconds=120)
     await line.join_many(250)

@@ -11,6 +11,7 @@ import redis.asyncio
 from support.eventually import eventually_async
 from support.queue_sale import BASE, ORIGIN, ROOT, Buyer, Sale
 
+from ticketon_contract.config import Admission
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.tokens import Identity, Pass, PaymentGrant, Place, Signer
@@ -197,7 +198,7 @@ async def test_a_body_that_makes_no_sense_is_refused_with_its_fields(sale: Sale)
 
 async def test_a_joins_body_is_an_object_or_nothing(sale: Sale) -> None:
     buyer = await sale.buyer().introduce()
-    for body in ("{", "[]", "7", "\xff"):
+    for body in ("{", "[]", "7", "\xff", "[" * 20_000):
         answer = await buyer.ask("POST", "/v1/line", content=body.encode("latin-1"))
         assert problem(answer) == (422, "invalid"), body
     assert (await buyer.ask("POST", "/v1/line", json={})).status_code == 201
@@ -207,6 +208,20 @@ async def test_whoever_left_has_given_the_slot_away_and_holds_nothing(sale: Sale
     buyer = await admitted(sale)
     assert (await buyer.ask("DELETE", "/v1/line")).status_code == 204
     assert problem(await buyer.hold(zone="R", quantity=1)) == (403, "not-admitted")
+
+
+async def test_a_new_place_does_not_bring_the_pass_of_the_old_one_back(make_sale: Any) -> None:
+    sale: Sale = await make_sale(admission=Admission(per_minute=60, max_active=1))
+    first, second = await admitted(sale), sale.buyer()
+    with_pass = first.token
+    await second.join()
+    assert (await first.ask("DELETE", "/v1/line")).status_code == 204
+    first.token = with_pass.split("~")[0]  # the identity alone
+    await first.join()
+    first.token = with_pass
+    assert problem(await first.hold(zone="R", quantity=1)) == (403, "not-admitted")
+    assert (await first.look())["state"] == "waiting"
+    await second.until_admitted()
 
 
 async def test_a_hold_that_is_being_paid_is_not_given_back(sale: Sale) -> None:

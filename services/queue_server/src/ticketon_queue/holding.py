@@ -62,7 +62,7 @@ class Holding:
         await self._context.ledger.release(self._context.event, hold_id, buyer=buyer.user)
 
     async def _admitted(self, buyer: Credentials) -> int:
-        """Return the number whose pass this is. While Redis is away a pass alone is enough."""
+        """Return the number that is admitted. While Redis is away a pass alone is enough."""
         config = self._context.live.config
         if config.cancelled:
             raise ProblemError(Problem.CANCELLED, "the event is cancelled; what was paid goes back")
@@ -75,9 +75,9 @@ class Holding:
             raise ProblemError(Problem.NOT_ADMITTED, detail)
         # A pass is good for its time, but whoever left or has bought has given the slot to somebody else.
         standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass)
-        if standing is not None and standing.state is State.GONE:
-            raise ProblemError(Problem.NOT_ADMITTED, "you left the line, or your session is over; take a new place")
         if standing is not None and standing.state is State.DONE:
             detail = "you have bought, and your turn went to the next; take a new place when your session is over"
             raise ProblemError(Problem.NOT_ADMITTED, detail)
-        return buyer.held_pass.number
+        if standing is None or standing.state is not State.ADMITTED:
+            raise ProblemError(Problem.NOT_ADMITTED, "you left the line, or your session is over; take a new place")
+        return standing.number

@@ -52,7 +52,7 @@ async def _brought(request: Request) -> JoinBody:
     field, message = "body", "should be a JSON object, or empty"
     try:
         given = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested out of all measure
         given = None
     if isinstance(given, dict):
         found = JoinBody(given.get("challenge"), given.get("presale_code"))

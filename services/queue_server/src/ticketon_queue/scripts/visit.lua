@@ -54,18 +54,19 @@ local function give_up(user, number)
   end
 end
 
--- The number of a place token is the truth; who also took a later one, while Redis had forgotten, keeps the earlier.
-local function number_of(user, presented)
+-- The number of a place token is the truth; who also took a later one, while Redis had forgotten, keeps the earlier, and
+-- with it a pass. The pass of a place that was left counts for no other one.
+local function number_of(user, presented, pass_end)
   local known = tonumber(redis.call('HGET', MEMBERS, user)) or 0
-  if presented == 0 or presented == known then return known end
-  if known > 0 and redis.call('SISMEMBER', LEFT, presented) == 1 then return known end
+  if presented == 0 or presented == known then return known, pass_end end
+  if known > 0 and redis.call('SISMEMBER', LEFT, presented) == 1 then return known, 0 end
   if known > 0 and known < presented then
     give_up(user, presented)
-    return known
+    return known, pass_end
   end
   if known > 0 then give_up(user, known) end
   redis.call('HSET', MEMBERS, user, presented)
-  return presented
+  return presented, pass_end
 end
 
 -- After counters were lost, so were the codes that had been spent. Whoever waits with one shows up within a minute, by
@@ -99,10 +100,10 @@ local function refused(code)
   return nil
 end
 
-local function visit(what, user, presented, pass_end, code)
+local function visit(what, user, presented, presented_pass_end, code)
   -- Given out by a Redis that this one knows nothing of, or in a sale of the same name that is gone.
   if presented > issued then return { 'ahead', presented, 0, 0, 0 } end
-  local number = number_of(user, presented)
+  local number, pass_end = number_of(user, presented, presented_pass_end)
   if what == 'l' then
     if number > 0 then give_up(user, number) end
     return { 'gone', number, 0, 0, 0 }
