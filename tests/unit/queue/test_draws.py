@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from support.virtual_line import MemoryRecords
 from unit.queue.test_line import FakeStore, found, live
 
-from ticketon_contract.config import LineOrder
+from ticketon_contract.config import Challenge, ChallengeMode, LineOrder
 from ticketon_contract.draw import commitment_of, entry_of, first_head, heads, places
 from ticketon_contract.keys import KeyRing, Purpose
 from ticketon_contract.names import EventRef
@@ -21,7 +22,9 @@ from ticketon_contract.tokens import Arrival, Signer
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import Draw, DrawRefused, LedgerUnavailable, LogClosed, Logged
 from ticketon_queue.admission import FARTHEST_SECONDS, Snapshot, draw_retry_seconds
+from ticketon_queue.api.line_routes import JoinBody, LineRoutes
 from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.credentials import Credentials
 from ticketon_queue.drawn_line import DrawnLine
 from ticketon_queue.draws import Draws
 from ticketon_queue.line import State
@@ -245,6 +248,20 @@ async def test_a_draw_that_was_committed_to_takes_place_whatever_the_configurati
     standing = await line.join("lee", None, None)
     assert standing.arrival is not None
     assert "committed to" in line._draws.message
+
+
+async def test_who_arrives_in_a_crowd_is_challenged_as_who_joins_in_one() -> None:
+    ledger, event = FakeLedger(), drawn(challenge=Challenge(mode=ChallengeMode.UNDER_LOAD))
+    line = await a_line(ledger, event)
+    routes = LineRoutes(cast("Any", SimpleNamespace(live=event, line=line)))
+    request = cast("Any", None)
+    assert (await routes.take(request, Credentials("kim"), JoinBody())).arrival is not None
+    assert ledger.record is not None
+    ledger.record = replace(ledger.record, arrivals=100_000)
+    await line._draws.refresh()
+    with pytest.raises(ProblemError) as refused:
+        await routes.take(request, Credentials("lee"), JoinBody())
+    assert refused.value.problem is Problem.CHALLENGE_WANTED
 
 
 @pytest.mark.parametrize("arrivals", [0, 10, 1_000_000])

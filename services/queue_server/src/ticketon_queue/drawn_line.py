@@ -39,6 +39,10 @@ class DrawnLine(Line):
             return record.arrivals
         return super().waiting
 
+    @property
+    def joins_per_second(self) -> float:
+        return self._draws.arrivals_per_second if self._draws.open else super().joins_per_second
+
     async def join(
         self,
         user: str,

@@ -92,6 +92,11 @@ class Line:
         """People who wait, for display and for scaling."""
         return self.snapshot.waiting
 
+    @property
+    def joins_per_second(self) -> float:
+        """How fast people come, for scaling and for challenges."""
+        return self.snapshot.joins_per_second
+
     async def join(
         self,
         user: str,

@@ -193,14 +193,13 @@ class Ticker:
 
     def _summary(self) -> LineSummary:
         line, draws = self._line.snapshot, self._draws
-        joins_per_second = draws.arrivals_per_second if draws.open else line.joins_per_second
         return LineSummary(
             at=time.time(),
             issued=line.issued,
             serving=line.serving,
             waiting=self._line.waiting,
             active=line.active,
-            joins_per_second=round(joins_per_second, 3),
+            joins_per_second=round(self._line.joins_per_second, 3),
             admitted_per_minute=round(line.admitted_per_minute, 3),
             capacity=sum(zone.capacity for zone in self._counts),
             sold=sum(zone.sold for zone in self._counts),

@@ -168,7 +168,7 @@ class LineRoutes:
                 self._context.live.signer,
                 buyer.user,
                 answer,
-                joins_per_second=line.snapshot.joins_per_second,
+                joins_per_second=line.joins_per_second,
                 now=time.time(),
                 crowding=lambda: self._origins.crowding(request, config.challenge.trusted_proxies),
             )
