@@ -188,6 +188,7 @@ async def test_a_server_holds_so_many_streams_and_no_more(monkeypatch: pytest.Mo
     server.see(serving=100)
     readers = [await server.connect(f"user-{index}", 103 + index) for index in range(3)]
     await refused(lambda: server.connect("late", 200))
+    assert set(server.events._streams) == {"user-0", "user-1", "user-2"}, "who is refused costs nothing"
     readers[0].leaves.set()
     await readers[0].ends()
     await server.connect("late", 200)

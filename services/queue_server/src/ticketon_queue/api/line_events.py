@@ -68,13 +68,13 @@ class LineEvents:
         ahead = context.line.snapshot.position(standing.number)
         if standing.state is not State.WAITING or not 0 < ahead <= NEAR_POSITIONS:
             raise self._refusal("streams are for those near the front", standing)
-        mine = self._streams.setdefault(buyer.user, [])
+        mine = self._streams.get(buyer.user, [])
         if len(mine) >= MOST_OF_ONE_BUYER:
             mine.pop(0).end()
         elif self._count >= MOST_STREAMS or context.health.draining:
             raise self._refusal("there are as many streams as this server holds", standing)
         stream = _Stream(self._events(standing), lambda: self._ended(buyer.user, stream))
-        mine.append(stream)
+        self._streams.setdefault(buyer.user, []).append(stream)
         self._count += 1
         self._gauge.inc()
         return stream
