@@ -93,6 +93,7 @@ ATTACKS = {
     "empty": (SITE.token(""), "does not say who it is"),
     "too long": ("e" * 9_000, "more than 8192"),
     "rubbish": ("rubbish", "malformed"),
+    "nested out of all measure": (f"{base64.urlsafe_b64encode(b'[' * 6_000).decode()}.e30.e30", "malformed"),
 }
 
 

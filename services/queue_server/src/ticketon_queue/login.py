@@ -104,7 +104,7 @@ def subject_of(claim: str, login: Login, keys: LoginKeys) -> str:
         raise ClaimError(f"the login's token has more than {MAX_CLAIM_CHARS} characters")
     try:
         header = jwt.get_unverified_header(claim)
-    except jwt.InvalidTokenError as error:
+    except (jwt.InvalidTokenError, RecursionError) as error:  # nested out of all measure
         raise ClaimError("the login's token is malformed") from error
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in _KEY_OF:
