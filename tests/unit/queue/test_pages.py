@@ -56,6 +56,8 @@ def test_any_header_gives_some_language(asked: str, accepted: str) -> None:
         (1_999, "EUR", "EUR 19.99", "EUR 19.99"),
         (500, "JPY", "JPY 500", "JPY 500"),
         (1_500, "KWD", "KWD 1.500", "KWD 1.500"),
+        (1_500, "JOD", "JOD 1.500", "JOD 1.500"),
+        (150_000, "PYG", "PYG 150,000", "PYG 150,000"),
     ],
 )
 def test_money_is_written_with_its_minor_units(amount: int, currency: str, english: str, korean: str) -> None:

@@ -9,20 +9,13 @@ from typing import Any
 
 #: The first is what somebody gets whose languages we do not have.
 LANGUAGES = ("en", "ko")
-#: ISO 4217: currencies whose minor unit is not a hundredth.
-_EXPONENTS = {
-    "KRW": 0,
-    "JPY": 0,
-    "VND": 0,
-    "CLP": 0,
-    "ISK": 0,
-    "UGX": 0,
-    "XAF": 0,
-    "XOF": 0,
-    "BHD": 3,
-    "KWD": 3,
-    "TND": 3,
+#: ISO 4217: digits behind the point, where they are not two; all of them, for a price is shown wrong without.
+_CURRENCIES_OF = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
 }
+_EXPONENTS = {currency: digits for digits, currencies in _CURRENCIES_OF.items() for currency in currencies.split()}
 
 
 class Catalogue:
