@@ -3,6 +3,7 @@
 Origins are checked by the gateway; a form of another site does not get here.
 """
 
+import contextlib
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import FastAPI
@@ -73,11 +74,9 @@ class Forms:
 
     async def release(self, request: Request) -> Response:
         who = visitor(self._context, request)
-        try:
+        with contextlib.suppress(ProblemError, LedgerError):  # it has ended by itself, or will
             if who.hold_id:
                 await self._holding.release(who.buyer, who.hold_id)
-        except (ProblemError, LedgerError):  # it has ended by itself, or will
-            return self._back([*who.cookies, hold_cookie(self._context, None)])
         return self._back([*who.cookies, hold_cookie(self._context, None)])
 
     async def asset(self, request: Request, name: str) -> Response:
