@@ -67,8 +67,9 @@ class Lease:
     async def hold(self) -> None:
         """Renew for as long as this process lives; raises LeaseLostError as soon as that is in doubt."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            left = self._renewed + RENEW_DEADLINE_SECONDS - time.monotonic()
+            deadline = self._renewed + RENEW_DEADLINE_SECONDS
+            await asyncio.sleep(max(0.0, min(RENEW_SECONDS, deadline - time.monotonic())))
+            left = deadline - time.monotonic()
             if left <= 0:
                 raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS:.0f} s")
             try:

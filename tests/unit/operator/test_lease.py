@@ -118,3 +118,28 @@ async def test_a_leader_that_cannot_renew_stops_before_the_lease_ends(monkeypatc
     monkeypatch.setattr(cluster, "replace", away)
     with pytest.raises(LeaseLostError, match="not renewed"):
         await asyncio.wait_for(first.hold(), 2)
+
+
+async def test_a_leader_whose_renewal_hangs_stops_at_the_deadline_and_not_a_pause_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ticketon_operator.lease.RENEW_DEADLINE_SECONDS", 0.2)
+    cluster = FakeCluster()
+    first = replica(cluster, "first")
+    await first.acquire()
+
+    asked = asyncio.Event()
+
+    async def hangs(_: dict[str, Any]) -> dict[str, Any]:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(cluster, "replace", hangs)
+    monkeypatch.setattr("ticketon_operator.lease.RENEW_SECONDS", 0.05)
+    holding = asyncio.create_task(first.hold())
+    await asyncio.wait({asyncio.create_task(asked.wait()), holding}, return_when=asyncio.FIRST_COMPLETED)
+    # A pause after this renewal would not end.
+    monkeypatch.setattr("ticketon_operator.lease.RENEW_SECONDS", 3600.0)
+    with pytest.raises(LeaseLostError, match="not renewed"):
+        await asyncio.wait_for(holding, 10)
