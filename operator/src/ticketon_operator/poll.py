@@ -88,7 +88,8 @@ class Poller:
         await _settle(self._exchanging, end)
         await _settle(self._following, end)
 
-    async def _exchange(self, url: str, members: list[Tracked]) -> None:
+    async def _exchange(self, url: str, found: list[Tracked]) -> None:
+        members = [tracked for tracked in found if tracked.config is not None]  # not what was let go since
         live = {t.ref: t.config.model_dump_json() for t in members if t.config is not None}
         try:
             figures = await self._figures.exchange(url, live)

@@ -165,6 +165,23 @@ async def test_trouble_with_one_event_is_no_trouble_of_the_others(sale: Sale) ->
     assert sale.replicas == 4
 
 
+async def test_an_event_that_is_let_go_as_a_round_begins_costs_the_others_nothing(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Tracked(EventRef("shows", "other"), ticket_event(metadata={"name": "other"}))
+    other.config, other.stores = candidate_config(other.event), sale.tracked.stores
+    sale.events[other.ref] = other
+
+    async def keep_only(_: set[str]) -> None:
+        other.config = None
+
+    monkeypatch.setattr(sale.redis, "keep_only", keep_only)
+    sale.redis.waiting = 35
+    await sale.poller.round()
+    assert sale.replicas == 4
+    assert other.ref not in sale.redis.live
+
+
 async def test_a_redis_that_hangs_keeps_the_events_of_another_waiting_for_nothing(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
