@@ -156,7 +156,9 @@ class HttpProvider:
         made = [item for item in answer["items"] if isinstance(item, dict) and item.get("reference") == refund.id]
         if any(item.get("state") == "succeeded" for item in made):
             return Answer(Outcome.REFUNDED)
-        return Answer(Outcome.NO_ANSWER, reason="provider_is_at_it") if made else Answer(Outcome.NOTHING_FOUND)
+        if any(item.get("state") != "failed" for item in made):
+            return Answer(Outcome.NO_ANSWER, reason="provider_is_at_it")
+        return Answer(Outcome.NOTHING_FOUND)
 
     def _read(self, item: dict[str, Any]) -> Answer:
         outcome = _OUTCOMES.get(str(item.get("state")), Outcome.NO_ANSWER)
