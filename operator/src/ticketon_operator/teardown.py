@@ -1,4 +1,4 @@
-"""The end of an event: the intake closes first, payments in flight settle, then the finalizer goes.
+"""The end of an event: the intake closes first, payments in flight settle, refunds go out, then the finalizer goes.
 
 Bounded: after ``settle_seconds`` the deletion goes on without them; what is in flight is in Postgres and Kafka, and is
 settled when the same name is applied again. The annotation ``ticketon.dev/force-delete: "true"`` waits for nothing at
@@ -8,9 +8,11 @@ money are never touched.
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 from ticketon_contract.names import GROUP
+from ticketon_contract.summary import PaymentsSummary
 from ticketon_operator import topics
 from ticketon_operator.api import DeletionPolicy
 from ticketon_operator.cluster import Cluster
@@ -82,8 +84,8 @@ class Teardown:
             return unknown if tracked.figures.ever_paid else ""
         if age < timedelta(seconds=SETTLED_FIGURES_SECONDS):
             return "the intake is closing"
-        in_flight = any(server.in_flight + server.unknown for server in servers)
-        return f"payments in flight settle; {force}" if in_flight else ""
+        on_its_way = _money_on_its_way(servers)
+        return f"{on_its_way}; {force}" if on_its_way else ""
 
     async def _remove_topics(self, tracked: Tracked) -> str:
         """Remove pods, then topics; returns what is waited for, empty once done.
@@ -118,3 +120,10 @@ class Teardown:
             await self._figures.forget(tracked.stores.redis_url, tracked.ref, keep_seconds=keep_seconds)
         except RedisUnavailableError as error:
             log.warning("the event's keys stay in Redis: %s", error, extra={"event": str(tracked.ref)})
+
+
+def _money_on_its_way(servers: Sequence[PaymentsSummary]) -> str:
+    """Say what the ledger knows to be under way, by the figures of the payment servers; empty for nothing."""
+    if any(server.in_flight + server.unknown for server in servers):
+        return "payments in flight settle"
+    return "refunds under way are carried out" if any(server.refunding for server in servers) else ""

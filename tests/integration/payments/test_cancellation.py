@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 
+import redis.asyncio
 from support.audits import audited, reconciled
 from support.eventually import eventually_async
 from support.payments import MakeSale, Sale
+
+from ticketon_contract.summary import PaymentsSummary
 
 ORDERS = 12
 
@@ -23,6 +26,13 @@ def ticketon(sale: Sale, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+async def refunding(sale: Sale, *, expected: bool) -> bool:
+    """Whether the payment server's figures say, as expected, that refunds are under way."""
+    async with redis.asyncio.from_url(sale.stores["TICKETON_REDIS_URL"]) as client:
+        value = await client.hget(sale.config.ref.payments_summary_key, "0")
+    return value is not None and bool(PaymentsSummary.model_validate_json(value).refunding) is expected
+
+
 async def test_killed_in_mid_cancellation_and_started_again_it_refunds_every_order_once(make_sale: MakeSale) -> None:
     sale = await make_sale(provider_timeout_seconds=1.5)
     server = await sale.serve_process()
@@ -30,6 +40,7 @@ async def test_killed_in_mid_cancellation_and_started_again_it_refunds_every_ord
     views = [await payer.settled(await payer.accepted()) for payer in payers]
     assert {view["state"] for view in views} == {"paid"}
     late = await sale.payer("R-5-1", buyer="late")
+    assert await eventually_async(lambda: refunding(sale, expected=False))
 
     asked = await asyncio.to_thread(ticketon, sale, "--reason", "ill")
     assert (asked.returncode, f"and {ORDERS} orders are refunded" in asked.stdout) == (1, True)
@@ -41,6 +52,7 @@ async def test_killed_in_mid_cancellation_and_started_again_it_refunds_every_ord
         return list((await sale.captured()).values()).count(0) >= count
 
     await eventually_async(lambda: given(1), within_seconds=30)
+    assert await eventually_async(lambda: refunding(sale, expected=True), within_seconds=30)
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
     refused = await late.pay()
@@ -54,5 +66,6 @@ async def test_killed_in_mid_cancellation_and_started_again_it_refunds_every_ord
     assert document["refunds"] == {"done": {"count": ORDERS, "amount": ORDERS * 150_000}}
     assert document["orders"] == {"refunded": ORDERS}
     assert set((await sale.captured()).values()) == {0}
+    assert await eventually_async(lambda: refunding(sale, expected=False), within_seconds=30)
     await audited(sale)
     await reconciled(sale)

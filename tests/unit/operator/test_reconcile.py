@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from support.fake_cluster import FakeCluster
 from support.ticket_events import DEFAULT_CONNECTIONS, SPEC
 
 from ticketon_contract.names import EventRef
+from ticketon_contract.summary import PaymentsSummary
 from ticketon_operator import kinds
 from ticketon_operator.applying import Applier
 from ticketon_operator.cluster import Cluster
@@ -376,9 +378,9 @@ async def test_an_operator_of_single_namespaces_says_nothing_of_what_it_may_not_
     assert "IngressClassMissing" not in operator.told()
 
 
-def delete(operator: Operator, **annotations: str) -> None:
+def delete(operator: Operator, *, at: str = "2999-01-01T00:00:00Z", **annotations: str) -> None:
     event = operator.cluster.the(kinds.TICKET_EVENT, "gala")
-    meta = {**event["metadata"], "deletionTimestamp": "2999-01-01T00:00:00Z", "annotations": annotations}
+    meta = {**event["metadata"], "deletionTimestamp": at, "annotations": annotations}
     operator.cluster.put(kinds.TICKET_EVENT, {**event, "metadata": meta})
 
 
@@ -416,6 +418,24 @@ async def test_a_deletion_goes_on_when_nothing_was_ever_paid(operator: Operator,
     assert operator.cluster.names(kinds.TICKET_EVENT) == []
     assert operator.figures.forgotten == {REF: KEEP_LINE_SECONDS}
     assert operator.reconciler.events == {}
+
+
+@pytest.mark.parametrize(
+    ("figures", "waits_for"),
+    [({"in_flight": 1}, "payments"), ({"unknown": 1}, "payments"), ({"refunding": 1}, "refunds"), ({}, "")],
+)
+async def test_a_deletion_waits_for_money_that_is_on_its_way(
+    operator: Operator, figures: dict[str, int], waits_for: str
+) -> None:
+    await operator.settle()
+    tracked = operator.reconciler.events[REF]
+    zeros = {name: 0 for name, field in PaymentsSummary.model_fields.items() if field.is_required()}
+    server = PaymentsSummary.model_validate({**zeros, "owned_partitions": [], **figures})
+    tracked.figures, tracked.figures_at, tracked.redis_error = Figures(None, (server,), True), float("inf"), None
+    delete(operator, at=(datetime.now(UTC) - timedelta(seconds=30)).isoformat())
+    await operator.reconcile()
+    assert tracked.closing.startswith(waits_for)
+    assert (operator.cluster.names(kinds.TICKET_EVENT) == ["gala"]) is bool(waits_for)
 
 
 async def test_a_forced_deletion_waits_for_nothing(operator: Operator) -> None:

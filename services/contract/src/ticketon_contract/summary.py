@@ -53,6 +53,7 @@ class PaymentsSummary(_Figures):
     payments_per_second: float  # accepted by intake, over the last 10 s
     in_flight: int  # accepted and not settled, of the whole event as the ledger sees it
     unknown: int  # parked: the provider has not said how they ended
+    refunding: int = 0  # refunds under way, of the whole event; at least 1 while an event is being cancelled
     latency_p50_seconds: float  # intake to settled, over the last minute; 0 when there were none
     latency_p99_seconds: float
     failed_share: float  # of reservation-payment transactions over the last minute, 0..1

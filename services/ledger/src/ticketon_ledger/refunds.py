@@ -10,7 +10,8 @@ after the lock is what the one before it left.
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ticketon_ledger.announcements import tell
 from ticketon_ledger.database import Database, Row, Statements, Transaction
@@ -100,7 +101,9 @@ UPDATE orders SET state = 'refunded', ended_at = now() WHERE id = $1 AND state =
 """
 _FIGURES = """
 SELECT count(*) FILTER (WHERE state = 'requested') AS requested, count(*) FILTER (WHERE state = 'unknown') AS unknown,
-       count(*) FILTER (WHERE state = 'refused') AS refused FROM refund WHERE event = $1 AND state <> 'done'
+       count(*) FILTER (WHERE state = 'refused') AS refused,
+       EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1 AND finished_at IS NULL) AS more_to_come
+FROM refund WHERE event = $1 AND state <> 'done'
 """
 
 
@@ -273,7 +276,27 @@ async def listed(
     return [as_refund(row) for row in rows]
 
 
-async def open_counts(database: Statements, event: str) -> dict[str, int]:
-    """How many are not done, by state."""
+@dataclass(frozen=True, slots=True)
+class Open:
+    """How many refunds of an event are not done. ``more_to_come``: the event is being cancelled."""
+
+    requested: int
+    unknown: int
+    refused: int
+    more_to_come: bool
+
+    @property
+    def by_state(self) -> Mapping[str, int]:
+        return {"requested": self.requested, "unknown": self.unknown, "refused": self.refused}
+
+    @property
+    def under_way(self) -> int:
+        """Those that servers have to do something for; a refused one waits for a person."""
+        return self.requested + self.unknown + self.more_to_come
+
+
+async def open_counts(database: Statements, event: str) -> Open:
+    """Count those that are not done."""
     row = await database.fetchrow(_FIGURES, event)
-    return {state: int(count) for state, count in row.items()} if row else {}
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return Open(**row)

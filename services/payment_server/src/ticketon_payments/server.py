@@ -250,13 +250,15 @@ class PaymentServer:
 
     async def _publish(self) -> bool:
         """Once a second: the summary out, the configuration in."""
-        in_flight = unknown = 0
+        in_flight = unknown = refunding = 0
         postgres_ok = True
         try:
             under_way = await payments.under_way(self._ledger.database, str(self._live.config.ref))
             in_flight, unknown = under_way.in_flight, under_way.unknown
             self._figures.unknown(unknown)
-            self._figures.open_refunds(await refunds.open_counts(self._ledger.database, str(self._live.config.ref)))
+            open_refunds = await refunds.open_counts(self._ledger.database, str(self._live.config.ref))
+            self._figures.open_refunds(open_refunds.by_state)
+            refunding = open_refunds.under_way
         except LedgerUnavailable:
             postgres_ok = False
         p50, p99, failed_share = self._figures.last_minute()
@@ -266,6 +268,7 @@ class PaymentServer:
             payments_per_second=self._figures.accepted_per_second(),
             in_flight=in_flight,
             unknown=unknown,
+            refunding=refunding,
             latency_p50_seconds=p50,
             latency_p99_seconds=p99,
             failed_share=failed_share,
