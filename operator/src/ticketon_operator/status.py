@@ -69,13 +69,14 @@ def _without_figures(status: TicketEventStatus) -> TicketEventStatus:
 def phase_of(event: TicketEvent, line: LineSummary | None, now: datetime) -> Phase:
     spec = event.spec
     closed = spec.closes_at is not None and spec.closes_at <= now
-    # Where figures are away, the seats are still sold.
+    # Where figures are away, the event is still cancelled, and the seats are still sold.
+    cancelled = bool(line.cancelled) if line is not None else event.status.phase is Phase.CLOSED
     sold_out = line.sold_out if line is not None else event.status.phase is Phase.SOLD_OUT
     pre_queue_open = spec.pre_queue is not None and spec.pre_queue.opens_at <= now
     presale_open = spec.presale is not None and spec.presale.opens_at <= now < spec.presale.closes_at
     drawing = line is not None and line.draw_state == "open"
     first_that_holds = (
-        (event.metadata.deletion_timestamp is not None or closed, Phase.CLOSED),
+        (event.metadata.deletion_timestamp is not None or closed or cancelled, Phase.CLOSED),
         (sold_out, Phase.SOLD_OUT),
         (spec.paused, Phase.PAUSED),
         # A draw may be later than opensAt, where that was moved ahead after people had arrived.

@@ -249,6 +249,13 @@ def test_a_sold_out_hall_stays_sold_out_while_figures_are_away() -> None:
     assert phase_of(event, None, OPENS_AT + timedelta(hours=1)) is Phase.SOLD_OUT
 
 
+def test_a_cancelled_event_is_closed_also_while_figures_are_away() -> None:
+    assert phase_of(ticket_event(), LINE.model_copy(update={"cancelled": 1}), OPENS_AT) is Phase.CLOSED
+    event = ticket_event(status={"observedGeneration": 3, "phase": "Closed"})
+    assert phase_of(event, None, OPENS_AT) is Phase.CLOSED
+    assert phase_of(event, LINE, OPENS_AT) is Phase.ON_SALE
+
+
 def test_figures_stay_as_last_known_while_they_are_away() -> None:
     event = ticket_event()
     known = event.model_copy(update={"status": status_of(event, ALL_WELL, NOW)})

@@ -41,6 +41,8 @@ class LineSummary(_Figures):
     draw_root: str = ""
     draw_message: str = ""  # what of the specification is not in force, and why
 
+    cancelled: int = 0  # 1: the ledger says so, for good
+
     @property
     def sold_out(self) -> bool:
         return self.capacity > 0 and self.sold >= self.capacity

@@ -206,6 +206,7 @@ class Ticker:
             paying=sum(zone.paying for zone in self._counts),
             held=sum(zone.held for zone in self._counts),
             free=sum(zone.free for zone in self._counts),
+            cancelled=int(self._live.config.cancelled),
             **draw_figures(draws.record, draws.message),
         )
 
