@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ticketon_contract.config import EventConfig, Zone
 from ticketon_operator.api_status import InventoryStatus
+from ticketon_operator.backoff import pause_seconds
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.config import inventory_status
 from ticketon_operator.facts import Ledger, LedgerResult, job_state, pod_trouble, termination_message
@@ -103,8 +104,9 @@ class InventoryStep:
         reason = last_words(pods) or ("its pods are gone" if state == "failed" else "it ended without saying how")
         now = time.monotonic()
         if tracked.ledger_retry_at is None:
-            pause = min(FIRST_RETRY_SECONDS * 2**tracked.ledger_failures, LAST_RETRY_SECONDS)
-            tracked.ledger_retry_at = now + pause
+            tracked.ledger_retry_at = now + pause_seconds(
+                tracked.ledger_failures, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS
+            )
             tracked.ledger_failures += 1
             await self._recorder.warning(tracked.event, "LedgerJobFailed", reason)
         if now >= tracked.ledger_retry_at:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from ticketon_contract.names import EventRef
+from ticketon_operator.backoff import pause_seconds
 from ticketon_operator.errors import ClusterUnavailableError, OperatorError
 
 #: What comes within this time is one reconcile.
@@ -89,4 +90,4 @@ class WorkQueue:
     def _retry(self, ref: EventRef) -> None:
         failures = self._failures.get(ref, 0)
         self._failures[ref] = failures + 1
-        self.add(ref, after=min(FIRST_RETRY_SECONDS * 2**failures, LAST_RETRY_SECONDS))
+        self.add(ref, after=pause_seconds(failures, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS))

@@ -321,11 +321,13 @@ async def test_a_refused_job_that_is_deleted_is_tried_again(operator: Operator) 
     assert operator.reconciler.events[REF].ledger.result == "applied"
 
 
+@pytest.mark.parametrize("failures", [0, 5_000])
 async def test_a_failed_ledger_job_says_why_and_is_made_again(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
     monkeypatch.setattr("ticketon_operator.inventory.FIRST_RETRY_SECONDS", 0.0)
     await operator.reconcile()
+    operator.reconciler.events[REF].ledger_failures = failures
     operator.end_job({"result": "failed", "reason": "Postgres is away"}, condition="Failed")
     await operator.reconcile()
     tracked = operator.reconciler.events[REF]

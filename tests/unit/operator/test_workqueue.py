@@ -98,6 +98,21 @@ async def test_a_failure_is_tried_again(error: Exception, monkeypatch: pytest.Mo
         await becomes(lambda: tries == 3)
 
 
+async def test_a_failure_is_tried_again_however_long_it_has_been_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workqueue, "LAST_RETRY_SECONDS", 0.01)
+    tries = 0
+
+    async def handle(_: EventRef) -> None:
+        nonlocal tries
+        tries += 1
+        raise ClusterUnavailableError("away")
+
+    async with working(handle) as queue:
+        queue._failures[GALA] = 5_000  # a weekend of them
+        queue.add(GALA, after=0)
+        await becomes(lambda: tries >= 3)
+
+
 async def test_a_reconcile_that_wants_to_come_back_does() -> None:
     times = 0
 
