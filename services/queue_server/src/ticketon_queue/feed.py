@@ -1,9 +1,9 @@
-"""Wakes whoever streams the line (server-sent events) when it has moved, at most once a second. Pure of I/O."""
+"""Wakes whoever streams the line (server-sent events) when it has moved, at most twice a second. Pure of I/O."""
 
 import asyncio
 import time
 
-#: A turn is to be noticed within 2 s; twice a second is soon enough, and cheap for thousands of streams.
+#: A turn is to be noticed within 2 s; this is soon enough, and cheap for thousands of streams.
 LEAST_SECONDS = 0.5
 
 

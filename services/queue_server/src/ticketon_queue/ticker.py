@@ -213,5 +213,6 @@ class Ticker:
     def _note(self, store: str, error: Exception) -> None:
         if store == "redis":
             self._line.available = False
+            self._feed.tell()
         if self._health.report(store, ok=False):
             log.warning("a store is away", extra={"store": store, "error": str(error)})
