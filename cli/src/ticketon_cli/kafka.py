@@ -90,5 +90,5 @@ def _record(record: Any) -> Record:
         at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
         key=record.key or b"",
         value=record.value or b"",
-        headers={name: value.decode(errors="replace") for name, value in record.headers},
+        headers={name: (value or b"").decode(errors="replace") for name, value in record.headers},
     )

@@ -2,12 +2,13 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from ticketon_cli.__main__ import main
 from ticketon_cli.dead_letters import chosen, letter, listing
-from ticketon_cli.kafka import Record
+from ticketon_cli.kafka import Record, _record
 
 FIRST = Record(
     0, 7, datetime(2026, 11, 23, 12, tzinfo=UTC), b"h1", b"\xff", {"reason": "not a command", "source": "t/0/1"}
@@ -25,6 +26,13 @@ def test_a_listing_numbers_letters_and_says_why() -> None:
 def test_a_letter_is_shown_whole_even_if_it_is_no_text() -> None:
     shown = json.loads(letter(FIRST))
     assert (shown["offset"], shown["key"], shown["headers"]["reason"]) == (7, "h1", "not a command")
+
+
+def test_a_header_without_a_value_is_one_of_no_characters() -> None:
+    found = _record(
+        SimpleNamespace(partition=0, offset=1, timestamp=0, key=None, value=None, headers=[("trace", None)])
+    )
+    assert (found.key, found.value, found.headers) == (b"", b"", {"trace": ""})
 
 
 @pytest.mark.parametrize("numbers", [[], [0], [3], [1, 3]])
