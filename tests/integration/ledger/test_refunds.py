@@ -276,3 +276,19 @@ async def test_the_books_tell_what_was_refunded_twice_or_never(
         findings = await audit(ledger.database, read_books=read)
         assert {finding.invariant for finding in findings if not finding.ok} == {"3"}
     await audited(ledger, booked(payment, 1000))
+
+
+@pytest.mark.usefixtures("payment")
+async def test_a_list_has_all_refunds_however_many_a_cancelled_event_has(ledger: Ledger, event: EventRef) -> None:
+    await asked(ledger, event, seats=["R-1-1"])
+    await ledger.database.fetch(
+        """
+        INSERT INTO refund (id, event, order_id, payment_id, idempotency_key, request, seats, amount, currency, reason,
+                            state, requested_at)
+        SELECT id || n, event, order_id, payment_id, idempotency_key || n, request, seats, 0, currency, reason, 'done',
+               requested_at
+        FROM refund CROSS JOIN generate_series(1, 1000) AS n WHERE event = $1
+        """,
+        str(event),
+    )
+    assert len(await refunds.listed(ledger.database, str(event))) == 1_001

@@ -265,13 +265,13 @@ async def retry(database: Statements, event: str, refund_id: str) -> bool:
 
 
 async def listed(
-    database: Statements, event: str, *, order_id: str | None = None, unsettled: bool = False, limit: int = 1000
+    database: Statements, event: str, *, order_id: str | None = None, unsettled: bool = False
 ) -> list[Refund]:
     """Refunds of an event, or of one order, oldest first; only those that are not done with ``unsettled``."""
     rows = await database.fetch(
         f"{_READ} WHERE refund.event = $1 AND ($2::text IS NULL OR refund.order_id = $2)"
-        " AND (NOT $3 OR refund.state <> 'done') ORDER BY refund.requested_at, refund.id LIMIT $4",
-        *(event, order_id, unsettled, limit),
+        " AND (NOT $3 OR refund.state <> 'done') ORDER BY refund.requested_at, refund.id",
+        *(event, order_id, unsettled),
     )
     return [as_refund(row) for row in rows]
 
