@@ -34,7 +34,6 @@ class Problem(Enum):
     BUYER_LIMIT = ("buyer-limit", 409, "The limit for one buyer is reached")  # limit
     ALREADY_PAYING = ("already-paying", 409, "This hold is already being paid")  # payment_id
     CANCELLED = ("event-cancelled", 410, "The event is cancelled")
-    PLACE_LOST = ("place-lost", 410, "The turn has passed")
     HOLD_LOST = ("hold-lost", 410, "The hold has ended")
     TOO_LARGE = ("too-large", 413, "The request is too large")
     INVALID = ("invalid", 422, "The request is not valid")  # errors: [{field, message}]

@@ -30,6 +30,10 @@ class UnknownKeyError(TokenError):
     """Its key id is not in the ring: retired, of another event's life, or newer than the ring that was read."""
 
 
+class ExpiredError(TokenError):
+    """It was good until its time was over."""
+
+
 class _Claims(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -155,7 +159,7 @@ class Signer:
         claims = verified(token, kind, self._keys[_PURPOSE_OF_TYPE[kind]])
         expires_at = getattr(claims, "expires_at", None)
         if expires_at is not None and expires_at <= now:
-            raise TokenError("the token has expired")
+            raise ExpiredError("the token has expired")
         return claims
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Arrival, Identity, Pass, Place, Signer, TokenError, UnknownKeyError
+from ticketon_contract.tokens import Arrival, ExpiredError, Identity, Pass, Place, Signer, TokenError, UnknownKeyError
 
 SEPARATOR = "~"
 Claims = Identity | Place | Pass | Arrival
@@ -100,9 +100,9 @@ def _claims(token: str, index: int, signer: Signer, *, now: float) -> Claims | N
         except UnknownKeyError as error:
             detail = f"{error.reason}; GET /v1/identity gives a new one"
             raise UnknownKeyProblemError(Problem.TOKEN_INVALID, detail) from error
+        except ExpiredError:
+            return None
         except TokenError as error:
-            if "expired" in error.reason:
-                return None
             reason = reason or error.reason
         else:
             return claims
