@@ -35,10 +35,7 @@ READ_GRACE_SECONDS = 24 * 3600
 #: How long a buyer waits for Kafka's word; the sweepers send what it did not take.
 PRODUCE_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2
-#: Most payments are settled within a second; a page that asks more often than this only costs.
-LOOK_AGAIN_SECONDS = 1
 MAX_KEY_CHARS = 64
-_FORM = "application/x-www-form-urlencoded"
 
 
 class Method(BaseModel):

@@ -6,7 +6,7 @@ calls what everybody does, POST, without FastAPI in between; FastAPI knows it fo
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from pydantic import ValidationError
@@ -68,7 +68,7 @@ def handler(intake: Intake) -> Handler:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM:
             return await _pay_by_form(intake, request)
         grant = intake.grant(_bearer(request.headers.get("authorization", "")), reading=False)
-        body = _parsed(await request.body())
+        body = problems.parsed(PaymentRequest, await request.body())
         payment = await intake.accept(body, key=request.headers.get("idempotency-key", ""), grant=grant)
         headers = {"location": f"{_PATH}/{payment.id}", "cache-control": "no-store"}
         view = intake.view(payment).model_dump_json(exclude_none=True)
@@ -117,17 +117,6 @@ def routes(intake: Intake) -> APIRouter:
         return view
 
     return router
-
-
-def _parsed(body: bytes) -> PaymentRequest:
-    try:
-        return PaymentRequest.model_validate_json(body)
-    except ValidationError as error:
-        # ``of_validation`` skips the first part of a place, which FastAPI calls "body".
-        found: list[dict[str, Any]] = [
-            {**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False, include_input=False)
-        ]
-        raise problems.of_validation(found) from error
 
 
 async def _pay_by_form(intake: Intake, request: Request) -> Response:

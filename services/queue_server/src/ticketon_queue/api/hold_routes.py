@@ -3,13 +3,10 @@
 ``gateway`` calls it without FastAPI in between; FastAPI knows it for openapi.json and as a second way in.
 """
 
-from typing import Any
-
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketon_http.problems import of_validation
+from ticketon_http.problems import parsed
 from ticketon_ledger import LedgerError
 from ticketon_queue.api.documents import hold_document
 from ticketon_queue.api.ledger_faults import problem_of
@@ -27,7 +24,7 @@ class HoldRoutes:
 
     async def hold(self, request: Request) -> Response:
         """Hold named seats, or the best of a zone, for a while."""
-        wanted = _wanted(await request.body())
+        wanted = parsed(HoldRequest, await request.body())
         buyer = self._context.buyer(request)
         try:
             if wanted.seats is not None:
@@ -40,14 +37,3 @@ class HoldRoutes:
         headers = {"cache-control": "no-store", "location": f"{config.base_url}/v1/holds/{made.id}"}
         document = hold_document(made, config, self._context.live.signer)
         return Response(document.model_dump_json(), 201, headers, "application/json")
-
-
-def _wanted(body: bytes) -> HoldRequest:
-    try:
-        return HoldRequest.model_validate_json(body)
-    except ValidationError as error:
-        # ``of_validation`` skips the first part of a place, which FastAPI calls "body".
-        found: list[dict[str, Any]] = [
-            {**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False, include_input=False)
-        ]
-        raise of_validation(found) from error

@@ -13,6 +13,7 @@ from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import problem_response
 from ticketon_ledger import Hold, HoldState, LedgerUnavailable, Order, Payment, PaymentState, SeatState
 from ticketon_ledger import payments as payment_statements
+from ticketon_ledger.records import UNSETTLED
 from ticketon_queue.api.documents import grant, payments_url
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.seats import Seats
@@ -31,15 +32,6 @@ DOOR_SECONDS = 15
 #: The script counts down to the opening by itself, and looks whether it has moved.
 COUNTED_SECONDS = 120
 AWAY_SECONDS = 5
-_UNSETTLED = frozenset(
-    {
-        PaymentState.ACCEPTED,
-        PaymentState.REQUIRES_ACTION,
-        PaymentState.AUTHORIZED,
-        PaymentState.CAPTURING,
-        PaymentState.UNKNOWN,
-    }
-)
 
 
 class Views:
@@ -230,7 +222,7 @@ class Views:
         values = {
             "payment": payment,
             "order": order,
-            "refresh": PAYMENT_SECONDS if payment.state in _UNSETTLED else None,
+            "refresh": PAYMENT_SECONDS if payment.state in UNSETTLED else None,
             "truth": f"payment:{payment.id}:{payment.state}",
             "action": _link(payment),
         }
