@@ -125,6 +125,12 @@ def test_a_small_zone_is_shown_whole() -> None:
     assert ([number for number, _ in rows], earlier, later) == (list(range(1, 11)), None, None)
 
 
+@pytest.mark.parametrize("first", ["", "x", "-1", "99", "9" * 5_000])
+def test_a_zone_is_shown_from_its_beginning_whatever_somebody_writes_into_the_address(first: str) -> None:
+    rows, earlier, _ = rows_of(seats(90, 60), 60, first)
+    assert (rows[0][0], earlier) == (1, None)
+
+
 @given(rows=st.integers(1, 120), each=st.integers(1, 60), first=st.integers(-3, 200))
 def test_every_row_of_a_large_zone_is_on_some_part_and_none_is_too_long(rows: int, each: int, first: int) -> None:
     everything = seats(rows, each)

@@ -20,9 +20,8 @@ def rows_of(
         rows.setdefault(seat.row, []).append(seat)
     a_part = max(1, MOST_SEATS // max(1, seats_per_row))
     numbers = sorted(rows)
-    start = 0
-    if first is not None and first.isascii() and first.isdigit() and int(first) in rows:
-        start = numbers.index(int(first)) // a_part * a_part
+    place_of = {str(number): place for place, number in enumerate(numbers)}
+    start = place_of.get(first or "", 0) // a_part * a_part
     shown = numbers[start : start + a_part]
     earlier = numbers[max(0, start - a_part)] if start else None
     later = numbers[start + a_part] if start + a_part < len(numbers) else None
