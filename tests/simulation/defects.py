@@ -121,8 +121,8 @@ NAMED: Sequence[Mutation] = (
         [
             Change(
                 _SWEEPERS,
-                "produce(self._bus, self._event, payment) for",
-                "produce(self._bus, self._event, __import__('dataclasses').replace(payment, id=payment.id[::-1])) for",
+                "record(self._event, payment) for",
+                "record(self._event, __import__('dataclasses').replace(payment, id=payment.id[::-1])) for",
             )
         ],
         seeds=(5,),

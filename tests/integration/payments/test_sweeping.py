@@ -1,11 +1,13 @@
 """What the sweepers send when Kafka was away: no payment waits longer for it than Kafka was away."""
 
+from collections.abc import Sequence
+
 import pytest
 from support.payments import MakeSale, Sale, hold_for
 
 from ticketon_ledger import payments
 from ticketon_payments import sweepers
-from ticketon_payments.kafka import KafkaUnavailable
+from ticketon_payments.kafka import KafkaUnavailable, Record
 from ticketon_payments.sweepers import Sweepers
 
 
@@ -17,10 +19,11 @@ class Broker:
         self.away = False
         self.keys: list[bytes] = []  # of what it took
 
-    async def send(self, topic: str, *, key: bytes, **_: object) -> None:
+    async def send_all(self, topic: str, records: Sequence[Record]) -> dict[int, KafkaUnavailable]:
         if self.away:
-            raise KafkaUnavailable(topic)
-        self.keys.append(key)
+            return dict.fromkeys(range(len(records)), KafkaUnavailable(topic))
+        self.keys += [record.key for record in records]
+        return {}
 
 
 @pytest.fixture

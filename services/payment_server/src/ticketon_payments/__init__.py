@@ -5,6 +5,7 @@
 - ``provider``: the payment provider; ``wire``: HTTP to it (the only importer of aiohttp); ``kafka``: commands, dead
   letters and told orders (the only importer of aiokafka); ``line_store``: what payment servers do in Redis (the only
   importer of redis)
+- ``commands``: what intake sends through Kafka, gathered
 - ``settler``: carries a payment through the state machine; ``consumer``, ``sweepers``: who calls it, and when
 - ``intake``, ``intake_routes``: the HTTP API; ``figures``: metrics; ``server``: puts it together; ``__main__``: the
   process

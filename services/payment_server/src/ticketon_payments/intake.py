@@ -25,15 +25,12 @@ from ticketon_ledger import (
     payments,
 )
 from ticketon_payments import pacing
+from ticketon_payments.commands import Commands
 from ticketon_payments.figures import Figures
-from ticketon_payments.kafka import Bus, KafkaUnavailable
 from ticketon_payments.saga import Cause
-from ticketon_payments.sweepers import produce
 
 #: The same token that pays also looks at the payment afterwards, for a day.
 READ_GRACE_SECONDS = 24 * 3600
-#: How long a buyer waits for Kafka's word; the sweepers send what it did not take.
-PRODUCE_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 2
 MAX_KEY_CHARS = 64
 
@@ -94,7 +91,7 @@ class Intake:
     def __init__(
         self,
         ledger: Ledger,
-        bus: Bus,
+        commands: Commands,
         figures: Figures,
         *,
         config: Callable[[], EventConfig],
@@ -102,7 +99,7 @@ class Intake:
         on_produced: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
-        self._bus = bus
+        self._commands = commands
         self._figures = figures
         self._config = config
         self._signer = signer
@@ -136,7 +133,8 @@ class Intake:
         payment, new = await self._record(body, key, grant, config)
         if new:
             self._figures.accepted()
-            await self._produce(config, payment)
+            if await self._commands.send(payment):
+                self._on_produced(payment.id)
             self._figures.stage("intake", time.perf_counter() - begun)
         return payment
 
@@ -167,15 +165,6 @@ class Intake:
         except LedgerUnavailable as error:
             self._figures.failed(Cause.POSTGRES)
             raise _away() from error
-
-    async def _produce(self, config: EventConfig, payment: Payment) -> None:
-        if not self._bus.ok:
-            return  # the sweepers send it when Kafka is back: buyers do not wait for that
-        try:
-            await produce(self._bus, config.ref, payment, within_seconds=PRODUCE_SECONDS)
-        except KafkaUnavailable:
-            return
-        self._on_produced(payment.id)
 
     async def look(self, payment_id: str, grant: PaymentGrant) -> PaymentView:
         """How a payment of the grant's hold stands; raises NOT_FOUND."""

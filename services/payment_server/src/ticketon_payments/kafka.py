@@ -24,6 +24,8 @@ REQUEST_MS = 5_000
 RETRY_SECONDS = 1.0
 _PROBE_SECONDS = 2.0
 _FETCH_WAIT_MS = 100
+#: Of one request to a partition; half of what a broker takes by default. A batch that is full stops whoever sends.
+_BATCH_BYTES = 512 * 1024
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -32,8 +34,17 @@ class KafkaUnavailable(Exception):  # noqa: N818 - says what it is, as LedgerUna
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One record of a topic."""
+    """What was read: one record of a topic."""
 
     topic: str
     partition: int
@@ -76,7 +87,7 @@ class Bus:
             producer = None
             try:
                 # A broker of one asks for no replicas' word, but acks=all is what a cluster needs.
-                producer = AIOKafkaProducer(**_common(self._connection), acks="all")
+                producer = AIOKafkaProducer(**_common(self._connection), acks="all", max_batch_size=_BATCH_BYTES)
                 await producer.start()
             except (KafkaError, OSError, ValueError) as error:  # ValueError: an authority or protocol of no use
                 if told != str(error):
@@ -106,17 +117,44 @@ class Bus:
         self, topic: str, *, key: bytes, value: bytes, headers: Headers = (), within_seconds: float = REQUEST_MS / 1000
     ) -> None:
         """Return when Kafka has it; raises KafkaUnavailable."""
+        failed = await self.send_all(topic, [Record(key, value, headers)], within_seconds=within_seconds)
+        if failed:
+            raise failed[0]
+
+    async def send_all(
+        self, topic: str, records: Sequence[Record], *, within_seconds: float = REQUEST_MS / 1000
+    ) -> dict[int, KafkaUnavailable]:
+        """Return when Kafka has all of them, or the time is up: what went wrong, by place in ``records``."""
+        if not records:
+            return {}
         if self._producer is None:
-            raise KafkaUnavailable("Kafka has not been reached yet")
+            away = KafkaUnavailable("Kafka has not been reached yet")
+            return dict.fromkeys(range(len(records)), away)
+        sent: list[asyncio.Future[Any]] = []
+        trouble: BaseException = TimeoutError("not acknowledged in time")
         try:
             async with asyncio.timeout(within_seconds):
-                sent = await self._producer.send(topic, value=value, key=key, headers=list(headers))
-                sent.add_done_callback(_looked_at)
-                await asyncio.shield(sent)  # a batch is of many messages: giving up on one must not cancel it
+                for record in records:
+                    sent.append(await self._put(topic, record))  # noqa: PERF401 - those before a failure count, too
+                await asyncio.wait(sent)  # a batch is of many messages: giving up on one must not cancel it
         except (KafkaError, OSError, TimeoutError) as error:
-            self.ok = False
-            raise KafkaUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
-        self.ok = True
+            trouble = error
+        failed: dict[int, KafkaUnavailable] = {}
+        for place in range(len(records)):
+            known = place < len(sent) and sent[place].done() and not sent[place].cancelled()
+            cause = sent[place].exception() if known else trouble
+            if cause is not None:
+                failed[place] = KafkaUnavailable(f"{topic}: {type(cause).__name__}: {cause}")
+        self.ok = not failed
+        return failed
+
+    async def _put(self, topic: str, record: Record) -> asyncio.Future[Any]:
+        """Put it into a batch; the future is done when Kafka has acknowledged it."""
+        sent: asyncio.Future[Any] = await self._producer.send(
+            topic, value=record.value, key=record.key, headers=list(record.headers)
+        )
+        sent.add_done_callback(_looked_at)
+        return sent
 
 
 def _looked_at(sent: asyncio.Future[Any]) -> None:

@@ -23,6 +23,7 @@ from ticketon_http.settings import ServerSettings, SettingsError
 from ticketon_ledger import Ledger, LedgerUnavailable, Payment, payments, refunds
 from ticketon_ledger.database import Database
 from ticketon_payments import pacing
+from ticketon_payments.commands import Commands
 from ticketon_payments.consumer import Consumer
 from ticketon_payments.figures import REQUESTS, Figures
 from ticketon_payments.intake import Intake
@@ -44,7 +45,8 @@ _REFUND_SECONDS = 0.5
 _CANCEL_SECONDS = 1.0
 _PRODUCE_SECONDS = 1.0
 _TELL_SECONDS = 0.2
-_FLUSH_SECONDS = 0.1
+#: Well before the sweepers would send again what is not noted; by then most have been consumed, and need no note.
+_FLUSH_SECONDS = 0.5
 _PUBLISH_SECONDS = 1.0
 _PROBE_SECONDS = 2.0
 #: Longer than a consumer takes to see its payments in flight through.
@@ -182,7 +184,7 @@ class PaymentServer:
         self._produced: list[str] = []
         self.intake = Intake(
             ledger,
-            bus,
+            Commands(bus, live.config.ref),
             self._figures,
             config=lambda: live.config,
             signer=lambda: live.signer,

@@ -9,12 +9,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from ticketon_contract.messages import PaymentCommand
 from ticketon_contract.names import EventRef
 from ticketon_ledger import LedgerUnavailable, Payment, outbox, payments
 from ticketon_ledger.database import Database
 from ticketon_ledger.records import OutboxMessage
-from ticketon_payments.kafka import Bus, KafkaUnavailable
+from ticketon_payments.commands import record
+from ticketon_payments.kafka import Bus, KafkaUnavailable, Record
 from ticketon_payments.settler import Settler
 from ticketon_payments.taking import Taking
 
@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 #: Payments under reconciliation at once; a provider that is down must not be asked by thousands.
 RECONCILING = 64
 _PRODUCE_BATCH = 200
-_TELL_BATCH = 200
+#: A sale of a thousand orders a second tells two thousand things: four transactions a second.
+_TELL_BATCH = 500
+_CLOUD_EVENT = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 #: Kafka normally acknowledges within milliseconds of acceptance.
 FIRST_PRODUCE_SECONDS = 2.0
 #: Acknowledged, but not consumed: its server may be restarting. Doubles each time.
@@ -89,12 +91,11 @@ class Sweepers:
             again_seconds=AGAIN_PRODUCE_SECONDS,
             most_seconds=_MOST_PRODUCE_SECONDS,
         )
-        sent = await asyncio.gather(
-            *(produce(self._bus, self._event, payment) for payment in found), return_exceptions=True
+        failed = await self._bus.send_all(
+            self._event.payments_topic, [record(self._event, payment) for payment in found]
         )
-        failed = {payment.id: error for payment, error in zip(found, sent, strict=True) if error is not None}
         if failed:
-            await payments.not_produced(self._database, str(self._event), list(failed))
+            await payments.not_produced(self._database, str(self._event), [found[place].id for place in failed])
             raise next(iter(failed.values()))
         return len(found) == _PRODUCE_BATCH
 
@@ -104,23 +105,13 @@ class Sweepers:
         return told == _TELL_BATCH
 
     async def _send(self, messages: Sequence[OutboxMessage]) -> None:
-        topic = self._event.orders_topic
-        headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-        await asyncio.gather(
-            *(
-                self._bus.send(topic, key=message.key.encode(), value=message.payload.encode(), headers=headers)
-                for message in messages
-            )
+        failed = await self._bus.send_all(
+            self._event.orders_topic,
+            [Record(message.key.encode(), message.payload.encode(), _CLOUD_EVENT) for message in messages],
         )
+        if failed:
+            raise next(iter(failed.values()))
 
     async def close(self) -> None:
         """Stop what is under way; leases bring it back."""
         self._reconciling.close()
-
-
-async def produce(bus: Bus, event: EventRef, payment: Payment, *, within_seconds: float = 5.0) -> None:
-    """Send the command of one payment; raises KafkaUnavailable."""
-    command = PaymentCommand(
-        event=str(event), payment_id=payment.id, hold_id=payment.hold_id, accepted_at=payment.accepted_at
-    )
-    await bus.send(event.payments_topic, key=command.kafka_key, value=command.encode(), within_seconds=within_seconds)
