@@ -141,6 +141,14 @@ async def test_units_of_general_admission_that_ran_out_sell_again(ledger: Ledger
     assert len((await eventually_async(again, within_seconds=5)).seats) == 4
 
 
+async def test_units_that_came_back_sell_again_though_later_ones_are_gone(ledger: Ledger, event: EventRef) -> None:
+    first, *_ = [await Buyer(ledger, event, f"b{n}").some("GA", 1) for n in range(STANDING.capacity)]
+    with pytest.raises(SoldOut):
+        await Buyer(ledger, event, "late").some("GA", 1)
+    await ledger.release(str(event), first.id, buyer=first.buyer)
+    assert (await Buyer(ledger, event, "late").some("GA", 1)).seats == first.seats
+
+
 async def test_a_buyer_never_holds_more_than_the_limit_however_many_tabs_ask(ledger: Ledger, event: EventRef) -> None:
     ann = Buyer(ledger, event, "ann", limit=3)
     results = await asyncio.gather(

@@ -39,10 +39,11 @@ wanted AS MATERIALIZED (
 
 
 def _wanted_units(condition: str, lapsed: str) -> str:
-    """As many units of the zone $8 as $9 names holds, whichever nobody else has locked."""
+    """As many units of the zone $8 as $9 names holds, whichever nobody else has locked, from the id $10 on."""
     return f"""
 picked AS MATERIALIZED (
-    SELECT id, price, hold_id, {lapsed} AS lapsed FROM seat WHERE event = $1 AND zone = $8 AND {condition}
+    SELECT id, price, hold_id, {lapsed} AS lapsed FROM seat
+    WHERE event = $1 AND zone = $8 AND id >= $10 AND {condition}
     ORDER BY id LIMIT cardinality($9::text[]) FOR UPDATE SKIP LOCKED
 ),
 wanted AS MATERIALIZED (
@@ -53,7 +54,7 @@ wanted AS MATERIALIZED (
 
 
 # $1 event; one entry a claim: $2 new hold, $3 buyer, $4 number in the line, $5 seconds, $6 limit of the buyer, $7 how
-# many; then which: $8 and $9.
+# many; then which: $8 to $10.
 _CLAIM = """
 WITH ask AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::float8[], $6::int[], $7::int[])
@@ -167,6 +168,9 @@ class Claims:
     def __init__(self, database: Statements) -> None:
         self._database = database
         self._gathered: dict[tuple[str, str, str], Gathered[Claim, Row]] = {}
+        # Event and zone -> the unit that was given out last. The index has those before it until it is vacuumed, and
+        # going through them for each claim takes longer with each that is sold.
+        self._last: dict[tuple[str, str], str] = {}
 
     async def seats(self, event: str, claim: Claim) -> Row:
         """Claim the seats that the claim names."""
@@ -174,14 +178,26 @@ class Claims:
 
     async def units(self, event: str, zone: str, claim: Claim, *, lapsed: bool) -> Row:
         """Claim units of general admission: free ones alone, which have an index of their own, or lapsed ones too."""
-        return await self._claim(event, _CLAIM_UNITS_LAPSED if lapsed else _CLAIM_UNITS, zone, claim)
+        if lapsed:
+            return await self._claim(event, _CLAIM_UNITS_LAPSED, zone, claim)
+        row = await self._claim(event, _CLAIM_UNITS, zone, claim)
+        if not row["enough"] and self._last.pop((event, zone), ""):
+            row = await self._claim(event, _CLAIM_UNITS, zone, claim)  # units before that one came back
+        return row
 
     async def _claim(self, event: str, statement: str, zone: str, claim: Claim) -> Row:
         gathered = self._gathered.get((event, statement, zone))
         if gathered is None:
 
             async def work(claims: Sequence[Claim]) -> list[Row]:
-                return await _run(self._database, event, statement, zone, claims)
+                if not zone:
+                    return await _run(self._database, event, statement, claims, _named(claims))
+                last = self._last.get((event, zone), "") if statement is _CLAIM_UNITS else ""
+                which = (zone, [claim.hold_id for claim in claims for _ in range(claim.units)], last)
+                rows = await _run(self._database, event, statement, claims, which)
+                if statement is _CLAIM_UNITS and all(row["enough"] for row in rows):
+                    self._last[event, zone] = max(last, *(row["found"][-1] for row in rows))
+                return rows
 
             gathered = Gathered(work, most=_MOST, at_once=_AT_ONCE, apart=_things)
             self._gathered[event, statement, zone] = gathered
@@ -197,14 +213,16 @@ def _things(claim: Claim) -> list[tuple[str, str]]:
     return [("buyer", claim.buyer), *(("seat", seat) for seat in claim.seats)]
 
 
-async def _run(database: Statements, event: str, statement: str, zone: str, claims: Sequence[Claim]) -> list[Row]:
+def _named(claims: Sequence[Claim]) -> tuple[Any, ...]:
+    """What $8 and $9 are for claims of named seats."""
+    pairs = [(seat, claim.hold_id) for claim in claims for seat in claim.seats]
+    return [seat for seat, _ in pairs], [hold for _, hold in pairs]
+
+
+async def _run(
+    database: Statements, event: str, statement: str, claims: Sequence[Claim], which: tuple[Any, ...]
+) -> list[Row]:
     """One statement; a row each, in the order of the claims."""
-    which: tuple[Any, ...]
-    if zone:
-        which = (zone, [claim.hold_id for claim in claims for _ in range(claim.units)])
-    else:
-        pairs = [(seat, claim.hold_id) for claim in claims for seat in claim.seats]
-        which = ([seat for seat, _ in pairs], [hold for _, hold in pairs])
     rows = await database.fetch(
         statement,
         event,
