@@ -36,8 +36,10 @@ REQUESTS = Counter(
 
 RATE_SECONDS = 10.0
 _WINDOW_SECONDS = 60.0
-#: Enough for a minute at a thousand a second, and a bound on memory beyond that.
+#: Enough for RATE_SECONDS at several thousand a second, and a bound on memory beyond that.
 _SAMPLES = 60_000
+#: Looked through every second, while payments wait: a tenth of a minute's payments says as much as all of them.
+_SETTLED_SAMPLES = 6_000
 
 
 class Figures:
@@ -48,7 +50,7 @@ class Figures:
         self._accepted_count = ACCEPTED.labels(event)
         self._stages: dict[str, Histogram] = {}
         self._accepted: deque[float] = deque(maxlen=_SAMPLES)
-        self._settled: deque[tuple[float, float | None, bool]] = deque(maxlen=_SAMPLES)
+        self._settled: deque[tuple[float, float | None, bool]] = deque(maxlen=_SETTLED_SAMPLES)
 
     def accepted(self) -> None:
         """Intake has recorded a new payment."""
@@ -99,7 +101,10 @@ class Figures:
         return len(self._accepted) / RATE_SECONDS
 
     def last_minute(self) -> tuple[float, float, float]:
-        """``(p50 seconds, p99 seconds, share that failed)`` of what ended in the last minute; zeros for nothing."""
+        """``(p50 seconds, p99 seconds, share that failed)`` of what ended in the last minute; zeros for nothing.
+
+        Of the latest _SETTLED_SAMPLES, where there were more.
+        """
         edge = time.monotonic() - _WINDOW_SECONDS
         while self._settled and self._settled[0][0] < edge:
             self._settled.popleft()
