@@ -18,7 +18,7 @@ import asyncpg
 
 from bench.money import buying, load, paying
 from bench.money.report import Figure, Report
-from bench.money.world import World, running, world
+from bench.money.world import Process, World, running, world
 from ticketon_contract.config import Zone
 from ticketon_dev.stores import Stores
 
@@ -72,8 +72,8 @@ def provider(folder: Path, *arguments: str) -> Iterator[str]:
 @contextlib.asynccontextmanager
 async def _sale(
     stores: Stores, folder: Path, size: Size, seats: int, *faults: str
-) -> AsyncIterator[tuple[World, str, list[str]]]:
-    """A hall, the address of its one payment server (warmed up), and its free seats in random order."""
+) -> AsyncIterator[tuple[World, Process, list[str]]]:
+    """A hall, its one payment server (warmed up), and its free seats in random order."""
     zone = Zone(name="R", price=150_000, rows=-(-(seats * size.runs + size.warm_up) // 250), seats_per_row=250)
     with provider(folder, *faults) as url:
         async with world(
@@ -82,7 +82,7 @@ async def _sale(
             free = buying.shuffled(zone.seat_ids())
             with hall.serving(PAYMENT_SERVER) as server:
                 await _flood(hall, server.url, [free.pop() for _ in range(size.warm_up)], share=_SLOW_SHARE)
-                yield hall, server.url, free
+                yield hall, server, free
 
 
 async def _flood(
@@ -99,21 +99,24 @@ async def _flood(
 
 
 async def end_to_end(stores: Stores, folder: Path, size: Size, report: Report) -> None:
-    """As many as it takes, with a provider at 0 ms."""
-    rates = []
-    async with _sale(stores, folder, size, size.flood) as (hall, url, free):
+    """As many as it takes, with a provider at 0 ms; and how much of a core the server takes for each."""
+    rates, costs = [], []
+    async with _sale(stores, folder, size, size.flood) as (hall, server, free):
         for _ in range(size.runs):
-            ids = await _flood(hall, url, [free.pop() for _ in range(size.flood)], share=1.0)
+            begun = server.core_seconds()
+            ids = await _flood(hall, server.url, [free.pop() for _ in range(size.flood)], share=1.0)
+            costs.append((server.core_seconds() - begun) / len(ids) * 1000)
             rates.append(await paying.rate(hall, ids))
     report.add(Figure("payments end to end, one payment server, provider at 0 ms", "/s", rates, (), 1_000, 3_000))
+    report.add(Figure("what a payment takes of the payment server's core", "ms", costs))
 
 
 async def slow(stores: Stores, folder: Path, size: Size, report: Report) -> None:
     """As many as it takes, with a provider that takes its time and now and then forgets to answer."""
     rates = []
-    async with _sale(stores, folder, size, size.slow, *size.latency, *TIMEOUTS) as (hall, url, free):
+    async with _sale(stores, folder, size, size.slow, *size.latency, *TIMEOUTS) as (hall, server, free):
         for _ in range(size.runs):
-            ids = await _flood(hall, url, [free.pop() for _ in range(size.slow)], share=_SLOW_SHARE)
+            ids = await _flood(hall, server.url, [free.pop() for _ in range(size.slow)], share=_SLOW_SHARE)
             rates.append(await paying.rate(hall, ids, share=_SLOW_SHARE))
     name = f"payments, one payment server, provider at {size.slow_ms} ms p50, {size.slow_p99_ms} ms p99, 1 % time-outs"
     report.add(Figure(name, "/s", rates, (), 300, 1_000))
@@ -128,9 +131,9 @@ async def unknowns(stores: Stores, folder: Path, size: Size, report: Report) -> 
         _sale(stores, folder / "calm", size, size.paced, *size.latency) as calm,
     ):
         for _ in range(size.runs):
-            for (hall, url, free), times in ((troubled, with_timeouts), (calm, without)):
+            for (hall, server, free), times in ((troubled, with_timeouts), (calm, without)):
                 seats = [free.pop() for _ in range(size.paced)]
-                ids = await _flood(hall, url, seats, share=_SLOW_SHARE, per_second=_PACE)
+                ids = await _flood(hall, server.url, seats, share=_SLOW_SHARE, per_second=_PACE)
                 times.append(await _p90(hall, ids))
     name = f"p90 from accepted to paid at {_PACE:.0f}/s, slow provider, 1 % time-outs against none"
     report.add(Figure(name, "s", with_timeouts, without, 1.15, 1.05, at_most=True))
@@ -152,12 +155,12 @@ async def _p90(hall: World, ids: list[str]) -> float:
 async def latency(stores: Stores, folder: Path, size: Size, report: Report) -> None:
     """From sending the POST until everybody can see the seat SOLD, at a steady rate."""
     p50, p99 = [], []
-    async with _sale(stores, folder, size, size.timed) as (hall, url, free), _sold(hall) as sold:
+    async with _sale(stores, folder, size, size.timed) as (hall, server, free), _sold(hall) as sold:
         for _ in range(size.runs):
             seats = [free.pop() for _ in range(size.timed)]
-            requests = buying.payment_requests(hall, url, await buying.holds(hall, seats))
+            requests = buying.payment_requests(hall, server.url, await buying.holds(hall, seats))
             outcome = await load.send(
-                url, requests, connections=buying.CONNECTIONS, per_second=_LATENCY_PACE, keep=True
+                server.url, requests, connections=buying.CONNECTIONS, per_second=_LATENCY_PACE, keep=True
             )
             ids = {index: json.loads(body)["payment_id"] for index, body in outcome.bodies.items()}
             await paying.until_paid(hall, list(ids.values()))

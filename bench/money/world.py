@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
+
 from ticketon_contract import connections
 from ticketon_contract.config import Admission, EventConfig, Payments, Provider, Zone
 from ticketon_contract.keys import KeyRing
@@ -42,6 +44,11 @@ class Process:
     handle: subprocess.Popen[bytes]
     url: str
     log: Path
+
+    def core_seconds(self) -> float:
+        """What it has taken of any core until now."""
+        times = psutil.Process(self.handle.pid).cpu_times()
+        return float(times.user + times.system)
 
 
 @dataclass(frozen=True, slots=True)
