@@ -6,7 +6,7 @@ as their status and length; they have to have a Content-Length, as all of ours d
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -85,7 +85,7 @@ class _Run:
         self._next: Iterator[tuple[int, bytes]] = iter(enumerate(requests))
         self._keep = keep
         self._paced = paced
-        self._free: list[_Connection] = []
+        self._free: deque[_Connection] = deque()  # in turn: a server ends connections that say nothing for long
         self.outcome = Outcome()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -102,7 +102,7 @@ class _Run:
         following = next(self._next, None) if self._free else None
         if following is None:
             return False
-        self._send(self._free.pop(), *following)
+        self._send(self._free.popleft(), *following)
         return True
 
     def _send(self, connection: _Connection, index: int, data: bytes) -> None:
