@@ -390,6 +390,19 @@ class NetworkPolicy(ApiModel):
     )
 
 
+#: Five fields, or one of cron's words; what the numbers may be, the API server knows.
+_CRON = r"^(@(hourly|daily|weekly|monthly)|[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4})$"
+
+
+class Audit(ApiModel):
+    schedule: Annotated[str, Field(max_length=64, pattern=_CRON)] | None = Field(
+        None,
+        description="When the records of seats and money are audited, as cron writes it, in UTC. Every quarter of an "
+        "hour, at a minute of the event's own, where it is not set.",
+    )
+    suspended: bool = Field(False, description="No audits, such as where somebody else runs them.")
+
+
 class DeletionPolicy(StrEnum):
     """What goes with the TicketEvent. Seats and money stay in Postgres in either case."""
 
@@ -470,6 +483,9 @@ class TicketEventSpec(ApiModel):
     )
     kafka: KafkaTopics = Field(default_factory=KafkaTopics)
     network_policy: NetworkPolicy = Field(default_factory=NetworkPolicy)
+    audit: Audit = Field(
+        default_factory=Audit, description="Proves again and again that nothing was oversold and nobody paid twice."
+    )
     deletion_policy: DeletionPolicy = Field(
         DeletionPolicy.RETAIN,
         description="Retain keeps the topics when the TicketEvent is deleted, Delete removes them. Seats and money "

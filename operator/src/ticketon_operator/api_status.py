@@ -102,6 +102,18 @@ class InventoryStatus(ApiModel):
     reason: str = ""
 
 
+class AuditStatus(ApiModel):
+    """The last audit that came to an end, and the Job that was read last."""
+
+    at: AwareDatetime | None = Field(None, description="When the last audit was done.")
+    broken: Annotated[list[str], Field(max_length=32)] = Field(
+        default_factory=list, description="Numbers of the invariants that it found broken."
+    )
+    message: str = ""
+    job: str = ""
+    failure: str = Field("", description="Why that Job could not audit; empty where it could.")
+
+
 class TicketEventStatus(ApiModel):
     observed_generation: int = -1
     phase: Phase | None = None
@@ -119,6 +131,7 @@ class TicketEventStatus(ApiModel):
     seats: SeatsStatus | None = None
     payments: PaymentsStatus | None = None
     inventory: InventoryStatus | None = None
+    audit: AuditStatus | None = None
 
     def condition(self, kind: str) -> Condition | None:
         return next((condition for condition in self.conditions if condition.type == kind), None)

@@ -1,7 +1,7 @@
 """The conditions of a TicketEvent as functions of what is known. Pure: no clock, no I/O.
 
 ``Ready`` says that this generation is in place; it is what Helm and GitOps wait for. How the sale goes (its phase, an
-outage of a store, scaling) never changes it: ``LineReady``, ``PaymentsReady``, ``Scaling`` and
+outage of a store, scaling) never changes it: ``LineReady``, ``PaymentsReady``, ``Scaling``, ``InvariantsHold`` and
 ``PaymentForecastExceeded`` tell that. Every message says what to do where something can be done, and holds no figure
 that changes by itself, since a status that always differs would always be written.
 """
@@ -20,6 +20,7 @@ INVENTORY_APPLIED = "InventoryApplied"
 TOPICS_READY = "TopicsReady"
 SCALING = "Scaling"
 FORECAST_EXCEEDED = "PaymentForecastExceeded"
+INVARIANTS_HOLD = "InvariantsHold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def verdicts(event: TicketEvent, facts: Facts) -> dict[str, Verdict]:
         TOPICS_READY: Verdict("True" if facts.topics.done else "False", facts.topics.reason, facts.topics.message),
         SCALING: _scaling(event, facts),
         FORECAST_EXCEEDED: _forecast(event, facts),
+        INVARIANTS_HOLD: _invariants(event, facts),
     }
 
 
@@ -205,3 +207,22 @@ def _forecast(event: TicketEvent, facts: Facts) -> Verdict:
             f"payments exceed payments.forecastPerSecond ({planned}); {next_step(event.spec.payments)}",
         )
     return _no("WithinForecast", f"payments are within payments.forecastPerSecond ({planned})")
+
+
+def _invariants(event: TicketEvent, facts: Facts) -> Verdict:
+    audit, look = facts.audit, f"`ticketon audit --event {event.metadata.namespace}/{event.metadata.name}`"
+    if audit is not None and audit.broken:
+        numbers = ", ".join(audit.broken)
+        message = (
+            f"the records break invariant {numbers}: {audit.message}. {look} names every row; "
+            "docs/audit.md says what to do"
+        )
+        return _no("Broken", message)
+    if audit is not None and audit.failure:
+        message = f"the last audit could not be done ({audit.failure}); the next one tries again, or run {look}"
+        return Verdict("Unknown", "AuditFailed", message)
+    if audit is not None:
+        return _yes("Audited", "the last audit found every invariant of seats and money to hold")
+    if event.spec.audit.suspended:
+        return Verdict("Unknown", "Suspended", f"spec.audit.suspended is true: run {look} yourself")
+    return Verdict("Unknown", "NotAudited", "the first audit comes by spec.audit.schedule")

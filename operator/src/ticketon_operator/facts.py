@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from ticketon_contract.summary import LineSummary, PaymentsSummary
-from ticketon_operator.api_status import InventoryStatus
+from ticketon_operator.api_status import AuditStatus, InventoryStatus
 from ticketon_operator.forecast import Forecast
 from ticketon_operator.scaling import Decision
 
@@ -66,6 +66,7 @@ class Facts:
     payment_servers: tuple[PaymentsSummary, ...] = ()
     scaling: Decision | None = None
     forecast: Forecast = field(default_factory=Forecast)
+    audit: AuditStatus | None = None
     closing: str = ""  # being deleted: what is waited for
 
 

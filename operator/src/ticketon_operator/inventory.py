@@ -11,9 +11,10 @@ from ticketon_operator.api_status import InventoryStatus
 from ticketon_operator.backoff import pause_seconds
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired.config import inventory_status
-from ticketon_operator.facts import Ledger, LedgerResult, job_state, pod_trouble, termination_message
+from ticketon_operator.desired.metadata import Component
+from ticketon_operator.facts import Ledger, LedgerResult, Object, job_state, pod_trouble, termination_message
 from ticketon_operator.kinds import JOB, POD
-from ticketon_operator.observed import Observed
+from ticketon_operator.observed import Observed, component_of
 from ticketon_operator.recorder import Recorder
 from ticketon_operator.tracked import Tracked
 
@@ -69,7 +70,8 @@ class InventoryStep:
         running = [
             name
             for kind, name in self._observed.keys(tracked.ref)
-            if kind is JOB and name != job_name and job_state(self._observed.get(tracked.ref, JOB, name)) == "running"
+            if kind is JOB and name != job_name and _applies(job := self._observed.get(tracked.ref, JOB, name))
+            if job_state(job) == "running"
         ]
         for name in running:
             await self._cluster.delete(JOB, tracked.ref.namespace, name, pods_first=True)
@@ -114,6 +116,11 @@ class InventoryStep:
             await self._cluster.delete(JOB, tracked.ref.namespace, job)
             tracked.manifests.pop((JOB, job), None)  # made again on purpose: no drift
         return Ledger(LedgerResult.FAILED, reason, in_force)
+
+
+def _applies(job: Object | None) -> bool:
+    """Whether a Job is one of the ledger's: audits only read."""
+    return job is not None and component_of(job) == Component.LEDGER
 
 
 def last_words(pods: list[dict[str, Any]]) -> str:

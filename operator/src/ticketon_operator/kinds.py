@@ -40,6 +40,7 @@ SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet", "statefulsets")
 JOB = Kind("batch/v1", "Job", "jobs")
+CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 INGRESS_CLASS = Kind("networking.k8s.io/v1", "IngressClass", "ingressclasses")
@@ -56,6 +57,7 @@ WATCHED = (
     DEPLOYMENT,
     STATEFUL_SET,
     JOB,
+    CRON_JOB,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
     INGRESS,

@@ -23,3 +23,10 @@ READY = Gauge("ticketon_operator_event_ready", "1 where the TicketEvent is Ready
 FORECAST_EXCEEDED = Gauge(
     "ticketon_operator_payment_forecast_exceeded", "1 where payments exceed the forecast", ["event"]
 )
+INVARIANTS_HOLD = Gauge(
+    "ticketon_operator_invariants_hold", "0 where the last audit of the records found an invariant broken", ["event"]
+)
+AUDIT_FAILED = Gauge("ticketon_operator_audit_failed", "1 where the last audit could not be done", ["event"])
+AUDITED_AT = Gauge("ticketon_operator_audited_timestamp_seconds", "When the last audit was done", ["event"])
+#: Those that go with their event.
+OF_AN_EVENT = (DESIRED, MAXIMUM, READY, FORECAST_EXCEEDED, INVARIANTS_HOLD, AUDIT_FAILED, AUDITED_AT)

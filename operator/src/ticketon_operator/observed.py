@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ticketon_contract.names import EventRef
-from ticketon_operator.desired.metadata import EVENT_LABEL
+from ticketon_operator.desired.metadata import COMPONENT_LABEL, EVENT_LABEL
 from ticketon_operator.kinds import Kind
 
 Object = Mapping[str, Any]
@@ -19,6 +19,11 @@ def event_of(obj: Object) -> EventRef | None:
     """Return the event that an object is labelled with."""
     name = (obj["metadata"].get("labels") or {}).get(EVENT_LABEL)
     return EventRef(obj["metadata"]["namespace"], name) if name else None
+
+
+def component_of(obj: Object) -> str:
+    """Return the component that an object is labelled with; empty where it has no such label."""
+    return str((obj["metadata"].get("labels") or {}).get(COMPONENT_LABEL, ""))
 
 
 class Observed:

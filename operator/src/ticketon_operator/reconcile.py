@@ -16,6 +16,7 @@ from ticketon_contract.names import EventRef
 from ticketon_operator import metrics, routeclass
 from ticketon_operator.api import TicketEvent
 from ticketon_operator.applying import Applier
+from ticketon_operator.auditing import AuditStep
 from ticketon_operator.cluster import Cluster
 from ticketon_operator.desired import Inputs, desired_objects
 from ticketon_operator.desired.config import candidate_config, event_config
@@ -68,6 +69,7 @@ class Reconciler:
         self._applier = applier
         self._on_config = on_config
         self._inventory = InventoryStep(cluster, observed, recorder)
+        self._audit = AuditStep(cluster, observed)
 
     async def reconcile(self, ref: EventRef) -> float | None:
         """Reconcile one event; returns after how many seconds to come back, None where it is gone.
@@ -119,6 +121,7 @@ class Reconciler:
         job = job_name(event, inputs)
         way_is_clear = await self._inventory.make_way(tracked, job)
         tracked.ledger = await self._inventory.look(tracked, inputs.candidate, job)
+        tracked.audit = await self._audit.look(tracked)
         inputs = self._inputs(tracked, root, stores)  # what the ledger just took is in force now
         self._configure(tracked, inputs)
         manifests = desired_objects(event, inputs)
@@ -212,6 +215,6 @@ class Reconciler:
     def _forget(self, ref: EventRef) -> None:
         if self.events.pop(ref, None) is not None:
             metrics.EVENTS.set(len(self.events))
-            for gauge in (metrics.DESIRED, metrics.MAXIMUM, metrics.READY, metrics.FORECAST_EXCEEDED):
+            for gauge in metrics.OF_AN_EVENT:
                 with contextlib.suppress(KeyError):
                     gauge.remove(str(ref))

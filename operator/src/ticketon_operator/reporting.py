@@ -15,7 +15,13 @@ from ticketon_operator.tracked import NOT_YET, Tracked, now_utc
 log = logging.getLogger(__name__)
 
 #: Conditions whose turns somebody on call wants to find in the Events. True is good, except for the forecast.
-_TOLD = (conditions.READY, conditions.LINE_READY, conditions.PAYMENTS_READY, conditions.FORECAST_EXCEEDED)
+_TOLD = (
+    conditions.READY,
+    conditions.LINE_READY,
+    conditions.PAYMENTS_READY,
+    conditions.FORECAST_EXCEEDED,
+    conditions.INVARIANTS_HOLD,
+)
 
 
 class Reporter:
@@ -31,6 +37,7 @@ class Reporter:
         event = tracked.event
         before = event.status
         status = status_of(event, tracked.facts(self._observed), now_utc())
+        _measure(tracked, status)  # also what a new leader finds written already
         since = time.monotonic() - tracked.written_at
         if not worth_writing(before, status, seconds_since_write=since):
             return
@@ -40,7 +47,6 @@ class Reporter:
             return
         tracked.take_status(status)
         tracked.written_at = time.monotonic()
-        _measure(tracked, status)
         await self._tell(tracked, before, status)
 
     async def _tell(self, tracked: Tracked, before: TicketEventStatus, after: TicketEventStatus) -> None:
@@ -67,3 +73,8 @@ def _measure(tracked: Tracked, status: TicketEventStatus) -> None:
     if status.queue_servers is not None and status.queue_servers.desired is not None:
         metrics.DESIRED.labels(name).set(status.queue_servers.desired)
         metrics.MAXIMUM.labels(name).set(status.queue_servers.max)
+    if status.audit is not None:
+        if status.audit.at is not None:
+            metrics.INVARIANTS_HOLD.labels(name).set(0 if status.audit.broken else 1)
+            metrics.AUDITED_AT.labels(name).set(status.audit.at.timestamp())
+        metrics.AUDIT_FAILED.labels(name).set(1 if status.audit.failure else 0)

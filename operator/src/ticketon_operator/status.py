@@ -44,6 +44,7 @@ def status_of(event: TicketEvent, facts: Facts, now: datetime) -> TicketEventSta
         seats=_seats(facts.line) if facts.line and facts.line.capacity else previous.seats,
         payments=_payments(event, facts),
         inventory=facts.ledger.in_force or previous.inventory,
+        audit=facts.audit,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ticketon_contract.config import EventConfig, PaymentRoute
 from ticketon_contract.names import EventRef
 from ticketon_operator.api import RouteKind, TicketEvent
-from ticketon_operator.api_status import TicketEventStatus
+from ticketon_operator.api_status import AuditStatus, TicketEventStatus
 from ticketon_operator.facts import Facts, Ledger, LedgerResult, Outcome, http_route_outcome, workload
 from ticketon_operator.figures import Figures
 from ticketon_operator.forecast import Forecast
@@ -65,6 +65,7 @@ class Tracked:
     #: The number that was last seen in force, or set; another one that is found is somebody's by hand.
     scaled_to: int | None = None
     forecast: Forecast = field(default_factory=Forecast)
+    audit: AuditStatus | None = None
     closing: str = ""
 
     #: The IngressClass that was last seen to be there, and the one that was last told to be missing.
@@ -86,6 +87,7 @@ class Tracked:
             payment_servers=self.figures.payment_servers if self.figures else (),
             scaling=self.decision,
             forecast=self.forecast,
+            audit=self.audit or self.event.status.audit,
             closing=self.closing,
         )
 

@@ -82,6 +82,7 @@ def test_a_sale_that_is_in_place_is_ready_for_its_generation() -> None:
         "TopicsReady": "True",
         "Scaling": "True",
         "PaymentForecastExceeded": "False",
+        "InvariantsHold": "Unknown",
     }
     assert status.observed_generation == 3
     assert {condition.observed_generation for condition in status.conditions} == {3}

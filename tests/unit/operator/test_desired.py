@@ -25,7 +25,8 @@ def manifests(event: TicketEvent) -> list[dict[str, Any]]:
 
 def pod_specs(event: TicketEvent) -> Iterator[dict[str, Any]]:
     for manifest in manifests(event):
-        template = manifest.get("spec", {}).get("template")
+        spec = manifest.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
         if template:
             yield template["spec"]
 

@@ -1,13 +1,13 @@
 """What the cluster should hold for a TicketEvent: ``desired_objects``. Pure: no clock, no I/O, no client.
 
 One module an object kind's concern: ``config`` (EventConfig), ``metadata`` (labels, owner), ``pods`` (what every pod
-has), ``queue``, ``payments``, ``ledger``, ``route``, ``network``, ``stores`` (ConfigMap and Secrets).
+has), ``queue``, ``payments``, ``ledger``, ``audit``, ``route``, ``network``, ``stores`` (ConfigMap and Secrets).
 """
 
 from typing import Any
 
 from ticketon_operator.api import TicketEvent
-from ticketon_operator.desired import ledger, network, payments, queue, route, stores
+from ticketon_operator.desired import audit, ledger, network, payments, queue, route, stores
 from ticketon_operator.desired.inputs import Inputs
 
 Manifest = dict[str, Any]
@@ -26,5 +26,6 @@ def desired_objects(event: TicketEvent, inputs: Inputs) -> list[Manifest]:
         *ledger.objects(event, inputs),
         *queue.objects(event, inputs),
         *payments.objects(event, inputs),
+        *audit.objects(event, inputs),
         *route.objects(event),
     ]

@@ -11,6 +11,7 @@ from ticketon_operator.api import TicketEvent
 FIELD_MANAGER = "ticketon-operator"
 #: Which event an object belongs to; the operator's watches select by MANAGED_BY and find the event by this.
 EVENT_LABEL = f"{GROUP}/event"
+COMPONENT_LABEL = "app.kubernetes.io/component"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 SELECTOR = f"{MANAGED_BY_LABEL}={FIELD_MANAGER}"
 
@@ -19,6 +20,7 @@ class Component(StrEnum):
     QUEUE = "queue-server"
     PAYMENTS = "payment-server"
     LEDGER = "ledger"
+    AUDIT = "audit"
     EVENT = "event"  # what is no one component's: configuration, keys
 
 
@@ -39,7 +41,7 @@ def selector(event: TicketEvent, component: Component) -> dict[str, str]:
     """Labels that pods are selected by. They can never change: a Deployment's selector is immutable."""
     return {
         "app.kubernetes.io/name": "ticketon",
-        "app.kubernetes.io/component": component.value,
+        COMPONENT_LABEL: component.value,
         "app.kubernetes.io/instance": event.metadata.name,
     }
 

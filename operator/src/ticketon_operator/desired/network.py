@@ -23,6 +23,7 @@ def objects(event: TicketEvent) -> list[dict[str, Any]]:
         _policy(event, ref.queue, Component.QUEUE, [*buyers, *monitoring]),
         _policy(event, ref.payments, Component.PAYMENTS, [*buyers, *monitoring]),
         _policy(event, ref.ledger_job, Component.LEDGER, []),
+        _policy(event, ref.audit, Component.AUDIT, []),
     ]
 
 

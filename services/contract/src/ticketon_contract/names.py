@@ -91,6 +91,11 @@ class EventRef:
         """Prefix of the Job that migrates the schema and applies the inventory; a hash of its input follows."""
         return f"{self.name}-ledger"
 
+    @property
+    def audit(self) -> str:
+        """CronJob that audits the records; its Jobs have this and a number as names."""
+        return f"{self.name}-audit"
+
     # Kafka.
 
     @property
