@@ -47,6 +47,7 @@ LANE_OF_BUYERS = {
     "test_http_refusals",
     "test_operator_scales_queue_servers",
     "test_faults_in_mid_sale",
+    "test_money_goes_back",
 }
 #: Sales that exist now; all of them are shown when a test fails.
 SALES = pytest.StashKey[list[Sale]]()

@@ -15,7 +15,18 @@ from .conftest import OpenSale
 
 #: Payments in flight settle, figures are read twice, servers drain.
 ENDED_SECONDS = 45.0
-OWNED = ("Deployment", "StatefulSet", "Service", "ConfigMap", "Secret", "Ingress", "Job", "PodDisruptionBudget", "Pod")
+OWNED = (
+    "Deployment",
+    "StatefulSet",
+    "Service",
+    "ConfigMap",
+    "Secret",
+    "Ingress",
+    "Job",
+    "CronJob",
+    "PodDisruptionBudget",
+    "Pod",
+)
 
 TOPICS = """
 import asyncio, json, sys

@@ -22,6 +22,7 @@ API_VERSIONS = {
     "StatefulSet": "apps/v1",
     "ReplicaSet": "apps/v1",
     "Job": "batch/v1",
+    "CronJob": "batch/v1",
     "Ingress": "networking.k8s.io/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
     "HTTPRoute": "gateway.networking.k8s.io/v1",

@@ -124,6 +124,7 @@ async def test_an_amount_leaves_the_tickets_valid(ledger: Ledger, event: EventRe
     await refunds.done(ledger.database, refund)
     order = await order_of(ledger, event)
     assert (order.state, {ticket.state for ticket in order.tickets}) == (OrderState.PAID, {TicketState.VALID})
+    assert (order.amount, order.refunded) == (3 * PRICE, 1000)
     assert await taken(ledger, event) == 3
     await audited(ledger, booked(payment, 1000))
     assert (await told(ledger, event))[-1] == (

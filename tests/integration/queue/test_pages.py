@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import redis.asyncio
 from support.eventually import eventually_async
 from support.page_reader import Reader
 from support.queue_sale import Sale
@@ -60,6 +61,12 @@ async def test_a_cancelled_event_says_so_and_holds_nothing(sale: Sale) -> None:
     await eventually_async(told)
     assert "gets the money back" in reader.page
     assert (await buyer.ask("GET", "/v1/event")).json()["cancelled"]
+
+    async def published() -> bool:
+        async with redis.asyncio.from_url(sale.environ["TICKETON_REDIS_URL"]) as client:
+            return bool(await client.hget(sale.config.ref.line_summary_key, "cancelled") == b"1")
+
+    await eventually_async(published)
     newcomer = await sale.buyer().introduce()
     for refused in (await newcomer.ask("POST", "/v1/line"), await buyer.hold(seats=["R-1-1"])):
         assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (410, "event-cancelled")

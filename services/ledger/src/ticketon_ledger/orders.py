@@ -4,7 +4,9 @@ from ticketon_ledger.database import Row, Statements
 from ticketon_ledger.records import Order, OrderState, Ticket, TicketState
 
 _ORDER = """
-SELECT id, event, hold_id, payment_id, buyer, number, amount, currency, state, created_at FROM orders
+SELECT orders.id, orders.event, orders.hold_id, orders.payment_id, orders.buyer, orders.number, orders.amount,
+       orders.currency, orders.state, orders.created_at, coalesce(payment.refunded, 0) AS refunded
+FROM orders LEFT JOIN payment ON payment.id = orders.payment_id
 """
 _TICKETS = """
 SELECT ticket.id, ticket.event, order_id, orders.buyer, seat, zone, price, ticket.state
@@ -30,14 +32,16 @@ async def _with_tickets(database: Statements, rows: list[Row]) -> list[Order]:
 
 async def order(database: Statements, event: str, order_id: str) -> Order | None:
     """One order with its tickets."""
-    rows = await database.fetch(f"{_ORDER} WHERE event = $1 AND id = $2", event, order_id)
+    rows = await database.fetch(f"{_ORDER} WHERE orders.event = $1 AND orders.id = $2", event, order_id)
     orders = await _with_tickets(database, list(rows))
     return orders[0] if orders else None
 
 
 async def orders_of(database: Statements, event: str, buyer: str) -> list[Order]:
     """A buyer's orders of one event, oldest first."""
-    rows = await database.fetch(f"{_ORDER} WHERE event = $1 AND buyer = $2 ORDER BY created_at, id", event, buyer)
+    rows = await database.fetch(
+        f"{_ORDER} WHERE orders.event = $1 AND orders.buyer = $2 ORDER BY orders.created_at, orders.id", event, buyer
+    )
     return await _with_tickets(database, list(rows)) if rows else []
 
 

@@ -231,6 +231,7 @@ class Order:
     currency: str
     state: OrderState
     created_at: datetime
+    refunded: int = 0  # what of the amount has gone back
     tickets: list[Ticket] = field(default_factory=list)
 
 

@@ -148,6 +148,7 @@ def order_document(order: Order, signer: Signer) -> OrderDocument:
         payment_id=order.payment_id,
         state=order.state,
         amount=order.amount,
+        refunded=order.refunded,
         currency=order.currency,
         created_at=timestamp(order.created_at),
         tickets=[ticket_document(ticket, signer) for ticket in order.tickets],

@@ -279,6 +279,7 @@ class OrderDocument(BaseModel):
         payment_id="Pd8…",
         state="paid",
         amount=150000,
+        refunded=0,
         currency="KRW",
         created_at="2026-04-01T11:09:58Z",
         tickets=[],
@@ -288,6 +289,7 @@ class OrderDocument(BaseModel):
     payment_id: str
     state: str
     amount: int
+    refunded: int = Field(description="What of the amount has gone back so far.")
     currency: str
     created_at: str
     tickets: list[TicketDocument]
