@@ -242,6 +242,28 @@ def test_a_larger_inventory_is_on_sale_within_seconds(stage: Sale, door: TicketD
     stage.wait_until_ready()
 
 
+def test_a_section_opens_and_seats_are_held_back_and_given_back_in_mid_sale(stage: Sale, door: TicketDoor) -> None:
+    gallery: Object = {"name": "B", "price": 50_000, "rows": 1, "seatsPerRow": 4, "heldBack": ["B-1-3..4"]}
+    stage.edit({"zones": [{**STALLS, "rows": 5}, STANDING, {**gallery, "open": False}]})
+    stage.wait_until_ready()
+    buyer = Visitor(door, stage.base_url).enter()
+    assert problem(buyer.hold(seats=["B-1-1"])) == "seats-taken"
+
+    stage.edit({"zones": [{**STALLS, "rows": 5}, STANDING, gallery]})
+    stage.wait_until_ready()
+    payment = buyer.pay(hold := buyer.held(seats=["B-1-1"]), key="gallery").json()["payment_id"]
+    eventually(lambda: buyer.payment(hold, payment)["state"] == "paid", 15, every_seconds=LOOK_SECONDS)
+    buyer = Visitor(door, stage.base_url).enter()
+    assert problem(buyer.hold(seats=["B-1-3"])) == "seats-taken"
+
+    stage.edit({"zones": [{**STALLS, "rows": 5}, STANDING, {**gallery, "heldBack": ["B-1-1"]}]})
+    told = stage.wait_for_condition("InventoryApplied", "False", "Refused", within_seconds=READY_SECONDS)
+    assert "cannot be held back (zone B: B-1-1)" in told["message"]
+    stage.edit({"zones": [{**STALLS, "rows": 5}, STANDING, {**gallery, "heldBack": []}]})
+    eventually(lambda: buyer.hold(seats=["B-1-3"]).status_code == 201, READY_SECONDS, every_seconds=LOOK_SECONDS)
+    stage.wait_until_ready()
+
+
 def test_partitions_cannot_shrink(stage: Sale) -> None:
     with pytest.raises(RefusedError) as refusal:
         stage.edit({"payments": {"partitions": 2}})

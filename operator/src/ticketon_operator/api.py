@@ -20,6 +20,14 @@ from ticketon_operator.api_types import ApiModel, Host, Name, ObjectName, Port, 
 MAX_CAPACITY = 250_000
 
 
+#: Of one zone, in rows and ranges of seats.
+MAX_HELD_BACK = 100
+HeldBack = Annotated[
+    str,
+    Field(max_length=40, pattern=r"^[A-Za-z0-9]{1,16}(-[1-9][0-9]{0,3}){1,2}(\.\.[1-9][0-9]{0,3})?$"),
+]
+
+
 class PreQueue(ApiModel):
     opens_at: AwareDatetime = Field(description="From here on a place in the line can be taken; nobody is let in yet.")
     order: LineOrder = Field(
@@ -129,7 +137,15 @@ class Zone(ApiModel):
                 "has(self.capacity) ? !has(self.rows) && !has(self.seatsPerRow) "
                 ": has(self.rows) && has(self.seatsPerRow)",
                 "a zone has either rows and seatsPerRow (named seats) or capacity (general admission): set one",
-            )
+            ),
+            rule(
+                "size(self.heldBack) == 0 || !has(self.capacity)",
+                "heldBack names seats, and a zone with a capacity has none: lower the capacity instead",
+            ),
+            rule(
+                "self.heldBack.all(held, held.startsWith(self.name + '-'))",
+                "heldBack names rows and seats of its own zone, by the zone's name: in zone R, R-3 or R-3-1..8",
+            ),
         )
     )
 
@@ -143,6 +159,16 @@ class Zone(ApiModel):
     seats_per_row: Annotated[int, Field(ge=1, le=1_000)] | None = None
     capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] | None = Field(
         None, description="Places without seats: general admission."
+    )
+    open: bool = Field(
+        True,
+        description="Whether the zone is on sale. It can be opened and closed during the sale; what is held or sold in "
+        "it stays so.",
+    )
+    held_back: Annotated[list[HeldBack], Field(max_length=MAX_HELD_BACK)] = Field(
+        default_factory=list,
+        description="Rows and seats that are not on sale: R-3 is a row, R-2..4 are rows, R-3-7 is a seat, R-3-7..12 "
+        "are seats of a row. Seats that are held or sold are refused by the ledger.",
     )
 
 

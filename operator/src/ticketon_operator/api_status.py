@@ -71,6 +71,7 @@ class SeatsStatus(ApiModel):
     paying: int = 0
     held: int = 0
     free: int = 0
+    withheld: int = Field(0, description="Neither sold nor on sale: held back, or of a zone that is closed.")
     progress: str = Field("", description="sold/capacity")
 
 
@@ -90,6 +91,8 @@ class InventoryZone(ApiModel):
     rows: int | None = None
     seats_per_row: int | None = None
     capacity: int | None = None
+    open: bool | None = None
+    held_back: list[str] | None = None
 
 
 class InventoryStatus(ApiModel):

@@ -144,6 +144,7 @@ def _seats(line: LineSummary) -> SeatsStatus:
         paying=line.paying,
         held=line.held,
         free=line.free,
+        withheld=line.withheld,
         progress=f"{line.sold}/{line.capacity}",
     )
 

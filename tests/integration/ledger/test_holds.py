@@ -18,7 +18,7 @@ from ticketon_ledger import (
     LedgerError,
     NotYours,
     SeatsTaken,
-    SeatState,
+    ShownState,
     SoldOut,
     UnknownSeats,
     UnknownZone,
@@ -99,7 +99,7 @@ async def test_two_hundred_buyers_on_fifty_seats_hold_each_seat_once(ledger: Led
     held = Counter(seat for hold in holds for seat in hold.seats)
     assert max(held.values()) == 1
     seats = await ledger.seat_map(str(event), "R")
-    assert {seat.id for seat in seats.seats if seat.state is SeatState.HELD} == set(held)
+    assert {seat.id for seat in seats.seats if seat.state is ShownState.HELD} == set(held)
 
 
 async def test_general_admission_sells_its_last_unit_and_no_more(ledger: Ledger, event: EventRef) -> None:
@@ -229,7 +229,7 @@ async def test_the_best_seats_lie_together_and_leave_no_single_seat(ledger: Ledg
         assert numbers == list(range(numbers[0], numbers[0] + 3))
         taken.append(hold.seats)
     seats = (await ledger.seat_map(str(event), "R")).seats
-    free = {(seat.row, seat.number) for seat in seats if seat.state is SeatState.FREE}
+    free = {(seat.row, seat.number) for seat in seats if seat.state is ShownState.FREE}
     alone = [(row, n) for row, n in free if (row, n - 1) not in free and (row, n + 1) not in free]
     assert alone == []
 

@@ -9,6 +9,7 @@ from ticketon_operator.desired.config import (
     base_url,
     candidate_config,
     event_config,
+    has_inventory,
     inventory_status,
     payments_base_url,
 )
@@ -47,6 +48,23 @@ def test_payments_have_an_origin_of_their_own(payments: dict[str, Any], url: str
 def test_the_first_inventory_is_run_on_while_the_ledger_takes_it() -> None:
     config = event_config(ticket_event(), None)
     assert [zone.name for zone in config.zones] == ["R"]
+
+
+def test_what_is_held_back_is_for_the_ledger_alone_and_a_closed_zone_is_told_to_everybody() -> None:
+    zones = [
+        {"name": "R", "price": 1, "rows": 2, "seatsPerRow": 2, "heldBack": ["R-1", "R-2-1"]},
+        {"name": "S", "price": 1, "rows": 1, "seatsPerRow": 1, "open": False},
+    ]
+    event = ticket_event(zones=zones)
+    candidate = candidate_config(event)
+    assert [(zone.open, zone.held_back) for zone in candidate.zones] == [(True, ["R-1", "R-2-1"]), (False, [])]
+    in_force = inventory_status(candidate, job="gala-ledger-1", result="applied", reason="")
+    for config in (event_config(event, None), event_config(event, in_force)):
+        assert [(zone.open, zone.held_back) for zone in config.zones] == [(True, []), (False, [])]
+    assert event_config(event, in_force).generation == candidate.generation, "nothing is left to apply"
+    given_back = ticket_event(zones=[{**zones[0], "heldBack": ["R-1"]}, zones[1]])
+    assert not has_inventory(given_back, in_force)
+    assert job_name(given_back, inputs(given_back)) != job_name(event, inputs(event))
 
 
 def test_servers_go_on_with_the_last_good_inventory_until_the_ledger_has_taken_another() -> None:

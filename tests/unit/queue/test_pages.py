@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketon_contract.problems import Problem
-from ticketon_ledger import SeatState, SeatView
+from ticketon_ledger import SeatView, ShownState
 from ticketon_queue.pages.appearance import appearance
 from ticketon_queue.pages.seat_map import MOST_SEATS, rows_of, seats_named
 from ticketon_queue.pages.texts import LANGUAGES, catalogue, choose
@@ -114,7 +114,7 @@ def test_an_unknown_problem_has_words_as_well() -> None:
 
 def seats(rows: int, each: int) -> list[SeatView]:
     return [
-        SeatView(f"R-{row}-{number}", row, number, SeatState.FREE)
+        SeatView(f"R-{row}-{number}", row, number, ShownState.FREE)
         for row in range(1, rows + 1)
         for number in range(1, each + 1)
     ]

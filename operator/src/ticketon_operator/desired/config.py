@@ -15,16 +15,23 @@ def event_config(event: TicketEvent, in_force: InventoryStatus | None, *, closin
     """
     candidate = candidate_config(event, closing=closing)
     if in_force is None or not in_force.zones:
-        return candidate.model_copy(update={"generation": candidate.generation - 1})
+        return candidate.model_copy(
+            update={"generation": candidate.generation - 1, "zones": _as_served(candidate.zones)}
+        )
     zones = _zones_of(in_force)
     settled = same_inventory(candidate, zones, in_force.currency)
     return candidate.model_copy(
         update={
             "generation": candidate.generation - (0 if settled else 1),
-            "zones": zones,
+            "zones": _as_served(zones),
             "currency": in_force.currency,
         }
     )
+
+
+def _as_served(zones: list[contract.Zone]) -> list[contract.Zone]:
+    """Zones as the servers are told them, every second: which seats are held back is the ledger's to know."""
+    return [zone.model_copy(update={"held_back": []}) for zone in zones]
 
 
 def candidate_config(event: TicketEvent, *, closing: bool = False) -> EventConfig:
@@ -134,4 +141,6 @@ def _zone(zone: Zone) -> contract.Zone:
         rows=zone.rows or 0,
         seats_per_row=zone.seats_per_row or 0,
         capacity=zone.capacity or 0,
+        open=zone.open,
+        held_back=list(zone.held_back),
     )

@@ -27,6 +27,8 @@ class Zone(_Model):
     rows: int = 0
     seats_per_row: int = 0
     capacity: int = 0  # general admission; 0 where the zone has named seats
+    open: bool = True  # whether its seats are on sale
+    held_back: list[str] = []  # rows and seats that are not, for the ledger alone to know
 
     @property
     def general_admission(self) -> bool:

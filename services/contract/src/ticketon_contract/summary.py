@@ -32,6 +32,7 @@ class LineSummary(_Figures):
     paying: int
     held: int
     free: int
+    withheld: int = 0  # neither sold nor on sale: held back, or of a zone that is closed
 
     # The draw of the pre-queue, empty where there is none; its state is open (arrivals are recorded) or drawn.
     draw_state: str = ""
@@ -45,7 +46,12 @@ class LineSummary(_Figures):
 
     @property
     def sold_out(self) -> bool:
-        return self.capacity > 0 and self.sold >= self.capacity
+        return sold_out(capacity=self.capacity, sold=self.sold, withheld=self.withheld)
+
+
+def sold_out(*, capacity: int, sold: int, withheld: int) -> bool:
+    """Whether all that is on sale is sold; not where nothing is on sale yet."""
+    return 0 < sold >= capacity - withheld
 
 
 class PaymentsSummary(_Figures):

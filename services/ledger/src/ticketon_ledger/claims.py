@@ -28,11 +28,15 @@ _AT_ONCE = 2
 #: Somebody else's first hold of the same buyer may come in between, once; more is a fault.
 _TRIES = 5
 
+# What the zone costs now: a seat that comes back has the price that its last hold was made at.
+_PRICE = "(SELECT zone.price FROM zone WHERE zone.event = $1 AND zone.name = seat.zone)"
+
 _WANTED_SEATS = f"""
 wanted AS MATERIALIZED (
     SELECT want.hold, found.* FROM (SELECT * FROM unnest($8::text[], $9::text[]) AS want (id, hold) ORDER BY id) AS want
     CROSS JOIN LATERAL (
-        SELECT seat.id, seat.price, seat.hold_id, state = 'free' OR {LAPSED} AS available, {LAPSED} AS lapsed
+        SELECT seat.id, {_PRICE} AS price, seat.hold_id, (state = 'free' OR {LAPSED}) AND NOT withheld AS available,
+               {LAPSED} AS lapsed
         FROM seat WHERE seat.event = $1 AND seat.id = want.id OFFSET 0 FOR UPDATE
     ) AS found
 )"""  # noqa: S608 - built from constants
@@ -42,8 +46,8 @@ def _wanted_units(condition: str, lapsed: str) -> str:
     """As many units of the zone $8 as $9 names holds, whichever nobody else has locked, from the id $10 on."""
     return f"""
 picked AS MATERIALIZED (
-    SELECT id, price, hold_id, {lapsed} AS lapsed FROM seat
-    WHERE event = $1 AND zone = $8 AND id >= $10 AND {condition}
+    SELECT id, {_PRICE} AS price, hold_id, {lapsed} AS lapsed FROM seat
+    WHERE event = $1 AND zone = $8 AND id >= $10 AND {condition} AND NOT withheld
     ORDER BY id LIMIT cardinality($9::text[]) FOR UPDATE SKIP LOCKED
 ),
 wanted AS MATERIALIZED (
@@ -128,7 +132,7 @@ made AS (
 ),
 claimed AS (
     UPDATE seat SET state = 'held', hold_id = made.id, generation = 1, expires_at = made.expires_at,
-                    revision = seat.revision + 2
+                    price = wanted.price, revision = seat.revision + 2
     FROM wanted JOIN made ON made.id = wanted.hold WHERE seat.event = $1 AND seat.id = wanted.id
 )
 SELECT verdict.hold, verdict.enough, verdict.found, verdict.taken, coalesce(counted.fits, FALSE) AS fits, made.*

@@ -2,7 +2,7 @@
 
 LedgerError
 ├── LedgerUnavailable      Postgres is away, or too slow to say; nothing is known of the statement's effect
-├── SeatsTaken             named seats that somebody else has
+├── SeatsTaken             named seats that somebody else has, or that are not on sale
 ├── UnknownSeats           named seats that this event does not have
 ├── UnknownZone            a zone that this event does not have
 ├── SoldOut                fewer seats are left in the zone than were asked for
@@ -44,7 +44,7 @@ class LedgerUnavailable(LedgerError):
 
 
 class SeatsTaken(LedgerError):
-    """``seats`` are held or sold; none of the request was held."""
+    """``seats`` are held, sold or withheld; none of the request was held."""
 
     def __init__(self, seats: Sequence[str]) -> None:
         super().__init__(f"taken: {listed(seats)}; choose other seats")

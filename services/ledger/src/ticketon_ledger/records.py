@@ -14,6 +14,15 @@ class SeatState(StrEnum):
     SOLD = "sold"
 
 
+class ShownState(StrEnum):
+    """A seat as the public sees it: being paid is HELD as well, and WITHHELD is free, but not on sale."""
+
+    FREE = "free"
+    HELD = "held"
+    SOLD = "sold"
+    WITHHELD = "withheld"
+
+
 class HoldState(StrEnum):
     """HELD -> PAYING -> PAID; PAYING -> HELD when a payment is declined in time; the others are ends."""
 
@@ -92,12 +101,12 @@ class TicketState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """A seat as the public sees it: ``state`` is FREE, HELD (being paid as well) or SOLD."""
+    """A seat as the public sees it."""
 
     id: str
     row: int
     number: int
-    state: SeatState
+    state: ShownState
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +120,15 @@ class SeatMap:
 
 @dataclass(frozen=True, slots=True)
 class ZoneCounts:
-    """Seats of a zone by state; a hold past its time counts as free. The four add up to ``capacity``."""
+    """Seats of a zone by state; a hold past its time counts as free. The five add up to ``capacity``.
+
+    ``withheld``: free, but not on sale.
+    """
 
     zone: str
     capacity: int
     free: int
+    withheld: int
     held: int
     paying: int
     sold: int

@@ -72,11 +72,16 @@ class Zone(SQLModel, table=True):
     rows: int = _count()
     seats_per_row: int = _count()
     capacity: int = _count()
+    open: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})
+    held_back: list[str] = Field(default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"})
     retired_revision: int = _big()
 
 
 class Seat(SQLModel, table=True):
-    """One unit that can be sold, named or of general admission. ``generation`` fences out old attempts to pay."""
+    """One unit that can be sold, named or of general admission. ``generation`` fences out old attempts to pay.
+
+    ``price`` is what it was held at last; ``withheld`` ones are not on sale, whatever their state.
+    """
 
     __table_args__ = (
         CheckConstraint(_among("state", SeatState), name="seat_state"),
@@ -98,6 +103,7 @@ class Seat(SQLModel, table=True):
     generation: int = _big()
     expires_at: datetime | None = _optional_time()
     revision: int = _big()
+    withheld: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class SeatHold(SQLModel, table=True):

@@ -16,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
-from ticketon_contract.summary import LineSummary
+from ticketon_contract.summary import LineSummary, sold_out
 from ticketon_queue.admission import Snapshot, format_gaps, measured_rate, parse_gaps
 
 #: A script of ours takes a millisecond or a few; Redis that takes this long is away.
@@ -25,7 +25,7 @@ CONNECT_SECONDS = 1.0
 
 _KEYS = ("state", "members", None, "sessions", "left", "reentry", "reentered", "confirmed", "codes", "rebases")
 #: Fields of the summary that the ledger has to be asked for.
-_COUNTS = ("capacity", "sold", "paying", "held", "free")
+_COUNTS = ("capacity", "sold", "paying", "held", "free", "withheld")
 _SCRIPTS = ("visit", "advance", "ceilings", "rebase")
 
 
@@ -207,8 +207,9 @@ class LineStore:
 
     async def sold_out(self) -> bool:
         """Whether nothing is left to sell, as the summary of whoever published last has it."""
-        sold, capacity = (await self._call(("HMGET", self._event.line_summary_key, "sold", "capacity")))[0]
-        return int(capacity or 0) > 0 and int(sold or 0) >= int(capacity)
+        counts = (await self._call(("HMGET", self._event.line_summary_key, "capacity", "sold", "withheld")))[0]
+        capacity, sold, withheld = (int(count or 0) for count in counts)
+        return sold_out(capacity=capacity, sold=sold, withheld=withheld)
 
     async def _script_call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
         async with self._turn:

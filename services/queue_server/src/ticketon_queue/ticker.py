@@ -207,6 +207,7 @@ class Ticker:
             held=sum(zone.held for zone in self._counts),
             free=sum(zone.free for zone in self._counts),
             cancelled=int(self._live.config.cancelled),
+            withheld=sum(zone.withheld for zone in self._counts),
             **draw_figures(draws.record, draws.message),
         )
 

@@ -47,6 +47,7 @@ def event_document(config: EventConfig, draw: Draw | None) -> EventDocument:
                 rows=0 if zone.general_admission else zone.rows,
                 seats_per_row=0 if zone.general_admission else zone.seats_per_row,
                 capacity=zone.size,
+                open=zone.open,
             )
             for zone in config.zones
         ],

@@ -96,6 +96,7 @@ class ZoneDocument(BaseModel):
     rows: int = 0
     seats_per_row: int = 0
     capacity: int
+    open: bool = Field(True, description="Whether the zone is on sale.")
 
 
 class DrawDocument(BaseModel):
@@ -154,7 +155,7 @@ class EventDocument(BaseModel):
         closing=False,
         cancelled=False,
         currency="KRW",
-        zones=[{"name": "R", "price": 150000, "rows": 20, "seats_per_row": 30, "capacity": 600}],
+        zones=[{"name": "R", "price": 150000, "rows": 20, "seats_per_row": 30, "capacity": 600, "open": True}],
         max_per_buyer=4,
         hold_seconds=300,
         payments_url="https://pay.example.com/v1/payments",
@@ -182,7 +183,7 @@ class SeatDocument(BaseModel):
     id: str
     row: int
     number: int
-    state: str = Field(description="free, held or sold")
+    state: str = Field(description="free, held, sold, or withheld: nobody's, and not on sale.")
 
 
 class ZoneSeatsDocument(BaseModel):

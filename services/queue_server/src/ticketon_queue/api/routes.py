@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import documented, install, problem_response
-from ticketon_ledger import LedgerError, SeatState, Ticket
+from ticketon_ledger import LedgerError, ShownState, Ticket
 from ticketon_queue.api import documents, draw_routes, models
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.ledger_faults import problem_of
@@ -89,7 +89,7 @@ def _add_event(app: FastAPI, context: Context, seats: Seats) -> None:
         document = {
             "zone": zone,
             "version": shown.version,
-            "free": sum(seat.state is SeatState.FREE for seat in shown.seats),
+            "free": sum(seat.state is ShownState.FREE for seat in shown.seats),
             "seats": [{"id": one.id, "row": one.row, "number": one.number, "state": one.state} for one in listed],
         }
         return cacheable(request, compact(document), seconds=SEATS_SECONDS)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import problem_response
-from ticketon_ledger import Hold, HoldState, LedgerUnavailable, Order, Payment, PaymentState, SeatState
+from ticketon_ledger import Hold, HoldState, LedgerUnavailable, Order, Payment, PaymentState, ShownState
 from ticketon_ledger import payments as payment_statements
 from ticketon_ledger.records import UNSETTLED
 from ticketon_queue.api.documents import grant, payments_url
@@ -189,8 +189,8 @@ class Views:
             "rows": rows,
             "earlier": earlier,
             "later": later,
-            "free_state": SeatState.FREE,
-            "free": sum(seat.state is SeatState.FREE for seat in shown.seats),
+            "free_state": ShownState.FREE,
+            "free": sum(seat.state is ShownState.FREE for seat in shown.seats),
         }
         return self._render(request, who, "map.html", values)
 
