@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ticketon_contract.config import EventConfig, Payments, Presale, Provider, Zone
+from ticketon_contract.summary import sold_out
 
 OPENS = datetime(2026, 4, 1, 11, tzinfo=UTC)
 EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
@@ -68,3 +69,18 @@ def test_an_older_server_reads_what_a_newer_operator_wrote() -> None:
 def test_times_without_a_zone_are_refused() -> None:
     with pytest.raises(ValueError, match="timezone"):
         config(opens_at="2026-04-01T11:00:00")
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        pytest.param((0, 0, 0), False, id="nothing was applied yet"),
+        pytest.param((10, 9, 0), False, id="one is left"),
+        pytest.param((10, 10, 0), True, id="all is sold"),
+        pytest.param((10, 6, 4), True, id="all is sold but what is not on sale"),
+        pytest.param((10, 0, 10), False, id="nothing is on sale yet"),
+    ],
+)
+def test_a_sale_is_sold_out_when_all_that_is_on_sale_is_sold(counts: tuple[int, int, int], *, expected: bool) -> None:
+    capacity, sold, withheld = counts
+    assert sold_out(capacity=capacity, sold=sold, withheld=withheld) is expected
