@@ -61,13 +61,21 @@ class FreeSeats:
         return [list(place.seats) for place in heapq.nsmallest(most, (place for place in places if place))]
 
     def scattered(self, quantity: int) -> list[str]:
-        """``quantity`` seats in as few pieces as there can be; empty when there are not enough."""
+        """``quantity`` seats in as few pieces as there can be; empty when there are not enough.
+
+        The longest pieces are taken whole; the last one leaves no single seat alone, where there is such a one.
+        """
         if len(self) < quantity:
             return []
         chosen: list[str] = []
-        runs = [(row, run) for row in self._rows for run in self._runs(row)]
-        for row, run in sorted(runs, key=lambda found: (-len(found[1]), found[0])):
-            chosen += [self._rows[row][number] for number in run[: quantity - len(chosen)]]
+        runs = sorted(
+            ((row, run) for row in self._rows for run in self._runs(row)), key=lambda one: (-len(one[1]), one)
+        )
+        while quantity > len(chosen):
+            left = quantity - len(chosen)
+            last = [(len(run) == left + 1, row, run) for row, run in runs if len(run) >= left]
+            row, run = min(last)[1:] if last else runs.pop(0)
+            chosen += [self._rows[row][number] for number in run[:left]]
         return chosen
 
     def _runs(self, row: int) -> list[list[int]]:
