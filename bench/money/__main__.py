@@ -9,12 +9,12 @@ from pathlib import Path
 
 import uvloop
 
-from bench.money import audit, commits, holds, payments, replay
+from bench.money import audit, commits, holds, maps, payments, replay
 from bench.money.peer import Peer
 from bench.money.report import Report, machine
 from ticketon_dev.stores import Stores
 
-SCENARIOS = ("holds", "commits", "payments", "slow-provider", "unknowns", "latency", "replay", "audit")
+SCENARIOS = ("holds", "maps", "commits", "payments", "slow-provider", "unknowns", "latency", "replay", "audit")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -42,6 +42,8 @@ async def measure(stores: Stores, folder: Path, arguments: argparse.Namespace, r
         match scenario:
             case "holds":
                 await holds.seats(stores, folder, holds.TINY if tiny else holds.Size(runs), report, peer)
+            case "maps":
+                await maps.looks(stores, folder, maps.TINY if tiny else maps.Size(runs), report)
             case "commits":
                 await commits.commits(stores, folder, commits.TINY if tiny else commits.Size(runs), report)
             case "payments":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.money import audit, commits, holds, payments, replay
+from bench.money import audit, commits, holds, maps, payments, replay
 from bench.money.report import Report
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer, Stores
 
@@ -31,6 +31,7 @@ def _of(scenario: Callable[..., Awaitable[None]], size: object, *more: Any) -> S
     ("scenario", "figures"),
     [
         pytest.param(_of(holds.seats, holds.TINY, None), 2, id="holds"),
+        pytest.param(_of(maps.looks, maps.TINY), 2, id="maps"),
         pytest.param(_of(commits.commits, commits.TINY), 1, id="commits"),
         pytest.param(_of(payments.end_to_end, payments.TINY), 1, id="payments"),
         pytest.param(_of(payments.slow, payments.TINY), 1, id="slow-provider"),

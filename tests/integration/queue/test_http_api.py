@@ -353,6 +353,28 @@ async def test_the_seat_map_has_a_version_that_changes_with_it(sale: Sale) -> No
     assert (await buyer.ask("GET", "/v1/seats?zone=GA")).json()["seats"] == []
 
 
+async def test_who_follows_the_map_is_told_what_changed_alone(sale: Sale) -> None:
+    buyer = await admitted(sale)
+    first = await buyer.ask("GET", "/v1/seats?zone=R", headers={"accept-encoding": "gzip"})
+    assert (first.headers["content-encoding"], first.headers["vary"]) == ("gzip", "Accept-Encoding")
+    assert first.headers["etag"].startswith('W/"')
+    since = first.json()["cursor"]
+    await buyer.hold(seats=["R-1-1", "R-2-2"])
+
+    async def told() -> dict[str, Any] | None:
+        answer = await buyer.ask("GET", f"/v1/seats?zone=R&since={since}")
+        assert answer.headers["cache-control"] == "public, max-age=1"
+        return answer.json() if answer.json()["seats"] else None
+
+    changed = await eventually_async(told)
+    assert changed
+    assert (changed["since"], changed["free"]) == (since, 38)
+    assert {seat["id"]: seat["state"] for seat in changed["seats"]} == {"R-1-1": "held", "R-2-2": "held"}
+    assert problem(await buyer.ask("GET", "/v1/seats?zone=R&since=yesterday")) == (422, "invalid")
+    long_ago = (await buyer.ask("GET", "/v1/seats?zone=R&since=1-1")).json()
+    assert (long_ago["since"], len(long_ago["seats"])) == (None, 40)
+
+
 async def test_the_contract_is_served_with_examples(sale: Sale) -> None:
     document = (await sale.buyer().ask("GET", "/openapi.json")).json()
     assert document["servers"] == [{"url": BASE}]
@@ -373,7 +395,8 @@ async def test_the_contract_is_served_with_examples(sale: Sale) -> None:
         "GET /v1/orders/{order_id}",
         "GET /v1/tickets/{ticket_id}",
     }
-    assert document["components"]["schemas"]["PlaceDocument"]["examples"]
+    for schema in ("PlaceDocument", "ZoneSeatsDocument", "SeatsDocument", "EventDocument", "HoldDocument"):
+        assert document["components"]["schemas"][schema]["examples"]
 
 
 async def test_orders_and_tickets_of_nobody(sale: Sale) -> None:

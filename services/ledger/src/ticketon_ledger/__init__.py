@@ -40,6 +40,7 @@ from ticketon_ledger.errors import (
 from ticketon_ledger.ledger import Ledger
 from ticketon_ledger.records import (
     Ceilings,
+    Cursor,
     Draw,
     Hold,
     HoldState,
@@ -62,6 +63,7 @@ __all__ = [
     "AlreadyPaying",
     "BuyerLimit",
     "Ceilings",
+    "Cursor",
     "Draw",
     "DrawPending",
     "DrawRefused",

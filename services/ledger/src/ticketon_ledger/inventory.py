@@ -55,7 +55,7 @@ INSERT INTO zone (event, name, position, price, rows, seats_per_row, capacity, o
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (event, name) DO UPDATE SET position = excluded.position, price = excluded.price, rows = excluded.rows,
     seats_per_row = excluded.seats_per_row, capacity = excluded.capacity, open = excluded.open,
-    held_back = excluded.held_back
+    held_back = excluded.held_back, retired_revision = zone.retired_revision + 1
 """
 _DROP_ZONES = "DELETE FROM zone WHERE event = $1 AND NOT name = ANY($2)"
 _APPLIED = """

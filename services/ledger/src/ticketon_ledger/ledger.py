@@ -11,7 +11,7 @@ from ticketon_ledger.choices import Choices
 from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
 from ticketon_ledger.payments import Acceptance, Accepting
-from ticketon_ledger.records import Ceilings, Draw, Hold, Logged, Order, Payment, SeatMap, Ticket, ZoneCounts
+from ticketon_ledger.records import Ceilings, Cursor, Draw, Hold, Logged, Order, Payment, SeatMap, Ticket, ZoneCounts
 
 
 class Ledger:
@@ -48,9 +48,9 @@ class Ledger:
 
     # Seats
 
-    async def seat_map(self, event: str, zone: str) -> SeatMap:
-        """Every seat of a zone with its state; raises UnknownZone."""
-        return await seats.seat_map(self.database, event, zone)
+    async def seat_map(self, event: str, zone: str, *, since: Cursor | None = None) -> SeatMap:
+        """Every seat of a zone with its state, or those that changed since a cursor; raises UnknownZone."""
+        return await seats.seat_map(self.database, event, zone, since=since)
 
     async def zone_counts(self, event: str) -> list[ZoneCounts]:
         """Seats by state, one entry a zone; empty before the first inventory was applied."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class SeatState(StrEnum):
@@ -99,23 +100,49 @@ class TicketState(StrEnum):
     VOID = "void"
 
 
+class Cursor(NamedTuple):
+    """Up to where a seat map tells: what transactions before this one did, and what ran out by this time (in us).
+
+    Any Postgres of the event understands the cursor of any reader: it is Postgres' own count and clock.
+    """
+
+    transaction: int
+    at: int
+
+
+_NEVER = Cursor(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """A seat as the public sees it."""
+    """A seat as the public sees it. ``changed``: by which transaction, and when its hold ran out, where it did."""
 
     id: str
     row: int
     number: int
     state: ShownState
+    revision: int = 0
+    changed: Cursor = _NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """``version`` never falls, and differs whenever a state differs."""
+    """Seats of a zone by row and number: all of them where it is ``whole``, else those that changed since a cursor.
+
+    ``applied`` is the transaction of the zone's last inventory: what a map of before it shows may be gone.
+    """
 
     zone: str
-    version: int
+    cursor: Cursor
+    applied: int
+    retired_revision: int
     seats: list[SeatView]
+    whole: bool = True
+
+    @property
+    def version(self) -> int:
+        """Of a whole map: never falls, and differs whenever the map differs."""
+        return self.retired_revision + sum(seat.revision for seat in self.seats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ticketon_queue.api import routes
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.seat_routes import SeatRoutes
 from ticketon_queue.api.seats import Seats
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.context import Context
@@ -43,7 +44,8 @@ def assemble(context: Context) -> ASGIApp:
     holding = Holding(context)
     views = Views(context, line, seats, holding)
     hold_routes = HoldRoutes(context, holding)
-    app = routes.build(context, seats, holding, line=line, events=events, hold_routes=hold_routes)
+    seat_routes = SeatRoutes(context, seats)
+    app = routes.build(context, seat_routes, holding, line=line, events=events, hold_routes=hold_routes)
     forms.add(app, views, forms.Forms(context, line, holding))
     hot = {
         ("GET", "/"): views.page,
@@ -51,6 +53,7 @@ def assemble(context: Context) -> ASGIApp:
         ("GET", "/v1/line"): line.look,
         ("GET", "/v1/serving"): line.serving,
         ("GET", "/v1/identity"): line.identity,
+        ("GET", "/v1/seats"): seat_routes.look,
         ("POST", "/v1/holds"): hold_routes.hold,
         ("GET", "/v1/line/events"): events.open,
     }

@@ -187,14 +187,42 @@ class SeatDocument(BaseModel):
 
 
 class ZoneSeatsDocument(BaseModel):
-    """Seats of a zone, or of every zone their counts alone."""
+    """The seats of a zone, or those that may have changed since a cursor.
 
-    model_config = _example(
-        zone="R", version=1204, free=511, seats=[{"id": "R-1-1", "row": 1, "number": 1, "state": "free"}]
+    Send ``cursor`` back as ``since``. Where ``since`` is null in the answer the map is whole, whatever was asked for.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "zone": "R",
+                    "version": 1204,
+                    "cursor": "730411-1775041200123456",
+                    "since": None,
+                    "free": 511,
+                    "seats": [
+                        {"id": "R-1-1", "row": 1, "number": 1, "state": "free"},
+                        {"id": "R-1-2", "row": 1, "number": 2, "state": "sold"},
+                    ],
+                },
+                {
+                    "zone": "R",
+                    "version": 1206,
+                    "cursor": "730419-1775041203123456",
+                    "since": "730411-1775041200123456",
+                    "free": 510,
+                    "seats": [{"id": "R-1-1", "row": 1, "number": 1, "state": "held"}],
+                },
+            ]
+        },
     )
 
     zone: str
-    version: int
+    version: int = Field(description="Never falls, and differs whenever the map differs.")
+    cursor: str = Field(description="Up to where this tells; any server of the event understands it.")
+    since: str | None = Field(description="Only what changed since this cursor is told; null: all of the map.")
     free: int
     seats: list[SeatDocument] = Field(description="Empty for general admission.")
 

@@ -22,9 +22,15 @@ def json_response(document: dict[str, Any], status: int = 200, headers: dict[str
     return Response(compact(document), status, headers, "application/json")
 
 
-def cacheable(request: Request, body: bytes, *, seconds: int, media_type: str = "application/json") -> Response:
-    """Answer the same to everybody: kept by caches for ``seconds``, 304 to who has it already."""
-    headers = {"cache-control": f"public, max-age={seconds}", "etag": entity_tag(body)}
-    if headers["etag"] in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
+def cacheable(
+    request: Request, body: bytes, *, seconds: int, media_type: str = "application/json", tag: str | None = None
+) -> Response:
+    """Answer the same to everybody: kept by caches for ``seconds``, 304 to who has it already.
+
+    Tags are compared weakly (RFC 9110, 8.8.3.2): a proxy that compresses an answer makes its tag a weak one.
+    """
+    headers = {"cache-control": f"public, max-age={seconds}", "etag": tag or entity_tag(body)}
+    known = (one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(","))
+    if headers["etag"].removeprefix("W/") in known:
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type)

@@ -1,37 +1,42 @@
 """The HTTP API on FastAPI: everything under /v1 and openapi.json.
 
-Handlers that many call come from ``line_routes`` and ``hold_routes``.
+Handlers that many call come from ``line_routes``, ``seat_routes`` and ``hold_routes``.
 """
 
 import io
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import segno
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.problems import documented, install, problem_response
-from ticketon_ledger import LedgerError, ShownState, Ticket
+from ticketon_ledger import LedgerError, Ticket
 from ticketon_queue.api import documents, draw_routes, models
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.ledger_faults import problem_of
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
-from ticketon_queue.api.rendering import cacheable, compact
-from ticketon_queue.api.seats import Seats
+from ticketon_queue.api.rendering import cacheable
+from ticketon_queue.api.seat_routes import PARAMETERS, SeatRoutes
 from ticketon_queue.context import Context
 from ticketon_queue.holding import Holding
 
 EVENT_SECONDS = 5
-SEATS_SECONDS = 1
 _WHO = (Problem.IDENTITY_REQUIRED, Problem.TOKEN_INVALID)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def build(
-    context: Context, seats: Seats, holding: Holding, *, line: LineRoutes, events: LineEvents, hold_routes: HoldRoutes
+    context: Context,
+    seats: SeatRoutes,
+    holding: Holding,
+    *,
+    line: LineRoutes,
+    events: LineEvents,
+    hold_routes: HoldRoutes,
 ) -> FastAPI:
     """One application; the pages are added to it by ``pages``."""
     app = FastAPI(
@@ -61,38 +66,23 @@ async def _on_ledger_error(_: Request, error: Exception) -> Response:
     return problem_response(problem_of(error))
 
 
-def _add_event(app: FastAPI, context: Context, seats: Seats) -> None:
+def _add_event(app: FastAPI, context: Context, seats: SeatRoutes) -> None:
     @app.get("/v1/event", tags=["event"], summary="What is sold", response_model=models.EventDocument)
     async def event(request: Request) -> Response:
         body = documents.event_document(context.live.config, context.draws.record).model_dump_json().encode()
         return cacheable(request, body, seconds=EVENT_SECONDS)
 
-    @app.get(
+    add: Any = app.add_api_route
+    add(
         "/v1/seats",
+        seats.look,
+        methods=["GET"],
         tags=["event"],
-        summary="What is free, at most a second old",
+        summary="What is free, a second old: of every zone the counts, of one the map, or what changed of it",
         response_model=models.ZoneSeatsDocument | models.SeatsDocument,
         responses=documented(Problem.INVALID, Problem.UNAVAILABLE),
+        openapi_extra={"parameters": PARAMETERS},
     )
-    async def seat_map(
-        request: Request, zone: Annotated[str | None, Query(max_length=64, description="Without it: counts.")] = None
-    ) -> Response:
-        if zone is None:
-            counts = [{"zone": one.zone, "capacity": one.capacity, "free": one.free} for one in await seats.counts()]
-            return cacheable(request, compact({"zones": counts}), seconds=SEATS_SECONDS)
-        found = next((one for one in context.live.config.zones if one.name == zone), None)
-        if found is None:
-            errors = [{"field": "zone", "message": "unknown; GET /v1/event lists the zones"}]
-            raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors})
-        shown = await seats.map(zone)
-        listed = [] if found.general_admission else shown.seats
-        document = {
-            "zone": zone,
-            "version": shown.version,
-            "free": sum(seat.state is ShownState.FREE for seat in shown.seats),
-            "seats": [{"id": one.id, "row": one.row, "number": one.number, "state": one.state} for one in listed],
-        }
-        return cacheable(request, compact(document), seconds=SEATS_SECONDS)
 
 
 def _add_line(app: FastAPI, line: LineRoutes, events: LineEvents) -> None:

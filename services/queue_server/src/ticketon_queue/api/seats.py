@@ -1,14 +1,24 @@
-"""Seat maps out of Postgres, kept for a second: a hall's crowd looks at one map, and one statement serves it."""
+"""Seat maps out of Postgres, kept for a second: a hall's crowd looks at one map, and one statement serves it.
+
+A map is read whole once, and then what changed; how it is answered: ``seat_maps``.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from ticketon_ledger import Ledger, SeatMap, ZoneCounts
+from ticketon_contract.config import Zone
+from ticketon_ledger import Cursor, Ledger, ZoneCounts
+from ticketon_queue.api.seat_maps import ShownMap, later
 
 #: How old a shown map may be; a hold is decided by the ledger, whatever the map showed.
 FRESH_SECONDS = 1.0
+#: What took long to read is kept for so many times as long, to a limit: looking is not to keep Postgres from selling.
+REST = 10
+MOST_FRESH_SECONDS = 5.0
+#: A map is read whole so often, whatever its changes told: it is right again however Postgres was put back.
+WHOLE_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -29,13 +39,39 @@ class Kept(Generic[T]):
         return await asyncio.shield(self._reading)
 
     async def _fresh(self) -> T:
+        begun = time.monotonic()
         value = await self._read()
-        self._until = time.monotonic() + FRESH_SECONDS
+        now = time.monotonic()
+        self._until = now + min(MOST_FRESH_SECONDS, max(FRESH_SECONDS, REST * (now - begun)))
         return value
 
 
 def _failed(task: "asyncio.Task[T]") -> bool:
     return task.cancelled() or task.exception() is not None
+
+
+class _KeptMap:
+    """The map of one zone, and up to where it was read."""
+
+    def __init__(self, ledger: Ledger, event: str, zone: Zone) -> None:
+        self._ledger = ledger
+        self._event = event
+        self._zone = zone
+        self._shown: ShownMap | None = None
+        self._read_to: Cursor | None = None
+        self._whole_at = 0.0
+        self.kept = Kept(self._read)
+
+    async def _read(self) -> ShownMap:
+        if time.monotonic() - self._whole_at > WHOLE_SECONDS:
+            self._read_to = None
+        since, self._read_to = self._read_to, None  # whole, too, after a reading that failed
+        read = await self._ledger.seat_map(self._event, self._zone.name, since=since)
+        if read.whole:
+            self._whole_at = time.monotonic()
+        self._shown = later(self._shown, read, listed=not self._zone.general_admission)
+        self._read_to = read.cursor
+        return self._shown
 
 
 class Seats:
@@ -44,15 +80,16 @@ class Seats:
     def __init__(self, ledger: Ledger, event: str) -> None:
         self._ledger = ledger
         self._event = event
-        self._maps: dict[str, Kept[SeatMap]] = {}
+        self._maps: dict[tuple[str, bool], _KeptMap] = {}
         self._counts = Kept(lambda: ledger.zone_counts(event))
 
     async def counts(self) -> list[ZoneCounts]:
         return await self._counts.get()
 
-    async def map(self, zone: str) -> SeatMap:
+    async def map(self, zone: Zone) -> ShownMap:
         """``zone`` has to be one of the configuration's: a name out of a request must not fill the memory."""
-        kept = self._maps.get(zone)
-        if kept is None:
-            kept = self._maps[zone] = Kept(lambda: self._ledger.seat_map(self._event, zone))
-        return await kept.get()
+        key = (zone.name, zone.general_admission)
+        found = self._maps.get(key)
+        if found is None:
+            found = self._maps[key] = _KeptMap(self._ledger, self._event, zone)
+        return await found.kept.get()
