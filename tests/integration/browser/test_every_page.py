@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import CDPSession, Page
+from playwright.async_api import CDPSession, Page, expect
 from support.accessibility import violations
 from support.eventually import eventually_async
 from support.queue_sale import BASE, Sale
 
+from ticketon_contract.config import LineOrder
 from ticketon_contract.tokens import PaymentGrant
 from ticketon_dev.stores import PostgresServer
 from ticketon_ledger import Payment, PaymentState, payments, settlement
@@ -122,6 +123,29 @@ async def test_an_organisers_own_page_is_for_everybody_too(visit: Any, tmp_path:
 
 
 @pytest.mark.parametrize(("name", "browser"), [("desktop", DESKTOP), ("phone", PHONE)])
+async def test_the_page_of_a_draw_is_for_everybody(name: str, browser: dict[str, Any], visit: Any) -> None:
+    now = datetime.now(UTC)
+    _, context, _ = await visit(
+        browser=browser,
+        pre_queue_opens_at=now - timedelta(minutes=1),
+        pre_queue_order=LineOrder.RANDOM,
+        opens_at=now + timedelta(hours=1),
+    )
+    page = context.pages[0]
+    walk = Walk(page, f"draw-{name}", await context.new_cdp_session(page))
+    await walk.begin()
+
+    async def arrived() -> bool:  # the draw has to be committed to before anybody arrives
+        await page.goto(f"{BASE}/")
+        await page.click('form[action$="/line"] button')
+        await page.wait_for_load_state()
+        return bool(await page.get_attribute("html", "data-view") == "drawing")
+
+    await eventually_async(arrived, within_seconds=20)
+    await walk.look("drawing")
+
+
+@pytest.mark.parametrize(("name", "browser"), [("desktop", DESKTOP), ("phone", PHONE)])
 async def test_every_page_is_for_everybody(
     name: str, browser: dict[str, Any], visit: Any, postgres_server: PostgresServer
 ) -> None:
@@ -149,10 +173,17 @@ async def test_every_page_is_for_everybody(
     await sale.change(paused=False)
     await page.wait_for_selector('html[data-view="seats"]')
     await walk.look("seats")
+    someone = sale.buyer()
+    await someone.join()
+    await someone.until_admitted()
+    assert (await someone.hold(seats=["R-1-5", "R-1-6"])).status_code == 201
+    await page.goto(f"{BASE}/?zone=R")
+    await expect(page.locator(".taken")).to_have_count(2)  # the map follows by itself
     await walk.look("map", "/?zone=R")
     await page.check('input[value="R-2-4"]')
     await page.check('input[value="R-2-5"]')
     assert await violations(page) == []
+    await page.screenshot(path=PICTURES / f"{name}-chosen.png")
     await page.click(".sticky button")
     await page.wait_for_selector('html[data-view="hold"]')
     await walk.look("hold")

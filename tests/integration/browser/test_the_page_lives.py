@@ -9,6 +9,7 @@ from support.queue_sale import BASE, Sale
 from ticketon_contract.config import Challenge, ChallengeMode
 
 expect.set_options(timeout=PATIENCE_MS)
+NOTHING = "\u2013"
 AHEAD, NEWS = "[data-shown]", "[data-message]"
 COUNT_TONES = """(() => {
   const start = OscillatorNode.prototype.start;
@@ -146,6 +147,41 @@ async def test_the_end_of_a_turn_is_announced_and_sleep_does_not_stop_the_clock(
         await page.clock.fast_forward(60_000)
 
 
+async def test_the_map_follows_what_others_do_and_is_gone_through_by_arrows(visit: Any) -> None:
+    sale, context, _ = await visit()
+    errors = with_script(context)
+    page = context.pages[0]
+    await joined(page)
+    await expect(page.locator("h1")).to_have_text("Choose your seats")
+    await page.goto(f"{BASE}/?zone=R")
+    seat = page.locator('input[value="R-2-4"]')
+    await seat.check()
+    someone = sale.buyer()
+    await someone.join()
+    await someone.until_admitted()
+    held = await someone.hold(seats=["R-2-4", "R-2-5"])
+    assert held.status_code == 201
+
+    await expect(page.locator('form [role="alert"]')).to_have_text(
+        "Somebody was faster: R-2-4. Choose other seats.", timeout=PATIENCE_MS
+    )
+    await expect(page.get_by_role("checkbox", name="Row 2, seat 4 · Taken")).to_be_disabled()
+    await expect(seat).not_to_be_checked()
+    await expect(page.locator("[data-chosen]")).to_have_text(NOTHING)
+    await expect(page.locator("[data-free]")).to_have_text("38")
+
+    await page.focus('input[value="R-2-3"]')
+    for key, expected in (("ArrowRight", "R-2-6"), ("ArrowUp", "R-1-6"), ("ArrowLeft", "R-1-5"), ("ArrowUp", "R-1-5")):
+        await page.keyboard.press(key)
+        assert await page.evaluate("document.activeElement.value") == expected
+    await page.keyboard.press("Space")
+    await expect(page.locator("[data-chosen]")).to_have_text("R-1-5")
+
+    await someone.ask("DELETE", f"/v1/holds/{held.json()['hold_id']}")
+    await expect(page.get_by_role("checkbox", name="Row 2, seat 4", exact=True)).to_be_enabled()
+    assert errors == []
+
+
 async def test_a_browser_does_its_work_for_a_place(visit: Any) -> None:
     sale, context, _ = await visit(paused=True, challenge=Challenge(mode=ChallengeMode.ALWAYS))
     errors = with_script(context)
@@ -164,6 +200,9 @@ async def test_without_a_script_the_page_goes_on_by_itself(visit: Any) -> None:
     await expect(page.locator(AHEAD)).to_have_text("1")
     await sale.change(paused=False)
     await expect(page.locator("h1")).to_have_text("Choose your seats")
-    await page.select_option("select >> nth=0", "2")
-    await page.click('button:has-text("Best available")')
+    await page.click('a:has-text("Choose on the map")')
+    await page.get_by_role("group", name="Row 2").get_by_role("checkbox", name="Row 2, seat 4").check()
+    await page.get_by_role("checkbox", name="Row 2, seat 5").check()
+    await page.click('button:has-text("Hold the chosen seats")')
+    await expect(page.locator("h1")).to_have_text("R-2-4, R-2-5")
     await expect(page.locator('form[action="https://pay.example.com/v1/payments"] button')).to_be_visible()

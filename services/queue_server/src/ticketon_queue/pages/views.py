@@ -16,6 +16,7 @@ from ticketon_ledger import payments as payment_statements
 from ticketon_ledger.records import UNSETTLED
 from ticketon_queue.api.documents import grant, payments_url
 from ticketon_queue.api.line_routes import LineRoutes
+from ticketon_queue.api.seat_maps import written
 from ticketon_queue.api.seats import Seats
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import set_cookie
@@ -182,15 +183,16 @@ class Views:
         if zone is None or zone.general_admission:
             free = {counts.zone: counts.free for counts in await self._seats.counts()}
             return self._render(request, who, "seats.html", values | {"free": free})
-        shown = await self._seats.map(zone.name)
-        rows, earlier, later = rows_of(shown.seats, zone.seats_per_row, request.query_params.get("from"))
+        shown = await self._seats.map(zone)
+        rows, earlier, later = rows_of(shown.map.seats, zone.seats_per_row, request.query_params.get("from"))
         values |= {
             "zone": zone,
             "rows": rows,
             "earlier": earlier,
             "later": later,
             "free_state": ShownState.FREE,
-            "free": sum(seat.state is ShownState.FREE for seat in shown.seats),
+            "free": shown.free,
+            "cursor": written(shown.map.cursor),
         }
         return self._render(request, who, "map.html", values)
 

@@ -10,6 +10,8 @@
   const NEWS_SECONDS = 15;
   const SAY_SECONDS = 20; // a screen reader hears the position no more often
   const WARN_SECONDS = 60;
+  const MAP_SECONDS = 3;
+  const WHOLE_LOOKS = 20; // one look at the map in so many asks for all of it
   const REQUEST_MS = 10000;
 
   const root = document.documentElement;
@@ -61,18 +63,63 @@
     tick();
   };
 
+  // The map follows what others do: only what changed since is asked for, while somebody looks.
   const seatMap = (form) => {
-    const boxes = all('input[name=seats]', form);
-    const open = boxes.filter((box) => !box.disabled);
+    const boxes = new Map(all('input[name=seats]', form).map((box) => [box.value, box]));
+    const words = form.dataset;
+    const taken = new Set([...boxes.values()].filter((box) => box.disabled));
+    let looks = 0;
     const update = () => {
-      const chosen = boxes.filter((box) => box.checked);
-      const full = chosen.length >= Number(form.dataset.most);
-      open.forEach((box) => { box.disabled = full && !box.checked; });
+      const chosen = [...boxes.values()].filter((box) => box.checked);
+      const full = chosen.length >= Number(words.most);
+      boxes.forEach((box) => { box.disabled = taken.has(box) || (full && !box.checked); });
       write(one('[data-chosen]', form), chosen.map((box) => box.value).join(', ') || '–');
       one('button', form).disabled = chosen.length === 0;
     };
+    const show = (map) => {
+      words.cursor = map.cursor;
+      write(one('[data-free]'), map.free.toLocaleString(lang));
+      const lost = map.seats.filter(({ id, state }) => {
+        const box = boxes.get(id);
+        if (!box || taken.has(box) === (state !== 'free')) return false;
+        const label = box.getAttribute('aria-label').split(' · ')[0];
+        const was = box.checked;
+        if (state === 'free') taken.delete(box); else { taken.add(box); box.checked = false; }
+        box.parentNode.classList.toggle('taken', state !== 'free');
+        box.setAttribute('aria-label', state === 'free' ? label : label + ' · ' + words.taken);
+        return was;
+      });
+      if (lost.length) {
+        write(one('[data-news]', form), words.lost.replace('{seats}', lost.map(({ id }) => id).join(', ')));
+        hide(one('[data-news]', form), false);
+      }
+      update();
+    };
+    const follow = async () => {
+      if (!form.isConnected) return;
+      try {
+        const since = looks % WHOLE_LOOKS === WHOLE_LOOKS - 1 ? '' : '&since=' + words.cursor;
+        const answer = document.hidden || !words.map ? null : await ask(words.map + since, 'application/json');
+        if (answer && answer.ok) { looks += 1; show(await answer.json()); }
+      } catch { /* the next look tells; holding seats tells in any case */ }
+      after(jitter(MAP_SECONDS), follow);
+    };
+    // Arrows go to the next seat that is free: tab would take hundreds of steps.
+    const step = (event) => {
+      const across = { ArrowLeft: -1, ArrowRight: 1 }[event.key] * (root.dir === 'rtl' ? -1 : 1);
+      const down = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      if (!boxes.has(event.target.value) || !(across || down)) return;
+      event.preventDefault();
+      const rows = all('.row', form).map((row) => all('input', row));
+      let row = rows.findIndex((found) => found.includes(event.target));
+      let at = rows[row].indexOf(event.target);
+      do { if (across) at += across; else row += down; } while (rows[row]?.[at]?.disabled);
+      if (rows[row]?.[at]) rows[row][at].focus();
+    };
     form.addEventListener('change', update);
+    form.addEventListener('keydown', step);
     update();
+    after(jitter(MAP_SECONDS), follow);
   };
 
   // A join goes by the API, which may ask for a proof of work; whatever else it answers, the form's own way tells.
