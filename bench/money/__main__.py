@@ -15,6 +15,12 @@ from bench.money.report import Report, machine
 from ticketon_dev.stores import Stores
 
 SCENARIOS = ("holds", "maps", "commits", "payments", "slow-provider", "unknowns", "latency", "replay", "audit")
+_OF_PAYMENTS = {
+    "payments": payments.end_to_end,
+    "slow-provider": payments.slow,
+    "unknowns": payments.unknowns,
+    "latency": payments.latency,
+}
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -46,14 +52,9 @@ async def measure(stores: Stores, folder: Path, arguments: argparse.Namespace, r
                 await maps.looks(stores, folder, maps.TINY if tiny else maps.Size(runs), report)
             case "commits":
                 await commits.commits(stores, folder, commits.TINY if tiny else commits.Size(runs), report)
-            case "payments":
-                await payments.end_to_end(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
-            case "slow-provider":
-                await payments.slow(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
-            case "unknowns":
-                await payments.unknowns(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
-            case "latency":
-                await payments.latency(stores, folder, payments.TINY if tiny else payments.Size(runs), report)
+            case "payments" | "slow-provider" | "unknowns" | "latency":
+                size = payments.TINY if tiny else payments.Size(runs)
+                await _OF_PAYMENTS[scenario](stores, folder, size, report)
             case "replay":
                 await replay.replay(stores, folder, replay.TINY if tiny else replay.Size(), report)
             case "audit":

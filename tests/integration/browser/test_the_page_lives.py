@@ -148,10 +148,11 @@ async def test_the_end_of_a_turn_is_announced_and_sleep_does_not_stop_the_clock(
 
 
 async def test_the_map_follows_what_others_do_and_is_gone_through_by_arrows(visit: Any) -> None:
-    sale, context, _ = await visit()
+    sale, context, _ = await visit(paused=True)
     errors = with_script(context)
     page = context.pages[0]
     await joined(page)
+    await sale.change(paused=False)
     await expect(page.locator("h1")).to_have_text("Choose your seats")
     await page.goto(f"{BASE}/?zone=R")
     seat = page.locator('input[value="R-2-4"]')
