@@ -10,6 +10,7 @@ from typing import Protocol
 
 import redis.asyncio
 
+from ticketon_dev.errors import SetupError
 from ticketon_dev.soak.schedule import Fault, Kind, Lane, faults
 from ticketon_dev.soak.server import READY_WITHIN_SECONDS
 from ticketon_dev.soak.stage import Stage
@@ -43,7 +44,10 @@ class Damage:
 
 @asynccontextmanager
 async def broken(stage: Stage, *, seed: int, most: int, damage: Damage) -> AsyncIterator[None]:
-    """Break things while the block runs, until ``most`` faults; on its end all is put right."""
+    """Break things while the block runs, until ``most`` faults; on its end all is put right.
+
+    Raises SetupError at once, whatever the block is at, where something cannot be started again.
+    """
     ended = asyncio.Event()
     begun = time.monotonic()
 
@@ -58,12 +62,14 @@ async def broken(stage: Stage, *, seed: int, most: int, damage: Damage) -> Async
             await _happen(stage, fault)
             damage.times.append((at, fault, time.monotonic() - begun - at))
 
-    lanes = [asyncio.create_task(suffer(lane)) for lane in Lane]
     try:
-        yield
-    finally:
-        ended.set()
-        await asyncio.gather(*lanes)
+        async with asyncio.TaskGroup() as lanes:
+            for lane in Lane:
+                lanes.create_task(suffer(lane))
+            yield
+            ended.set()
+    except* SetupError as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _happen(stage: Stage, fault: Fault) -> None:

@@ -42,8 +42,9 @@ class Server:
     def start(self, *, within_seconds: float = READY_WITHIN_SECONDS) -> None:
         """Start it if it is down, and return when it serves; raises ServerError."""
         if not self.running:
-            self._process = WarmProcess(self._module, *self._arguments, environment=self._environment, log=self.log)
-            self._process.start()
+            process = WarmProcess(self._module, *self._arguments, environment=self._environment, log=self.log)
+            process.start()
+            self._process = process
         deadline = time.monotonic() + within_seconds
         while not self._ready():
             if not self.running:
