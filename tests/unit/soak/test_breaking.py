@@ -34,9 +34,9 @@ class Dummy:
         self.whole = True
 
 
-def stage(**special: Dummy) -> Any:
+def stage(**special: Any) -> Any:
     stores = SimpleNamespace(redis=Dummy(), postgres=Dummy(), kafka=Dummy())
-    everything = {"queues": [Dummy()], "payments": [Dummy()], "provider": Dummy(), "stores": stores}
+    everything: dict[str, Any] = {"queues": [Dummy()], "payments": [Dummy()], "provider": Dummy(), "stores": stores}
     return SimpleNamespace(**everything | special)
 
 

@@ -34,6 +34,7 @@ class Server:
         self._environment = {**os.environ, **environment}
         self._ready_url = ready_url
         self._process: WarmProcess | None = None
+        self._client = httpx.Client(timeout=1.0, trust_env=False)
 
     @property
     def running(self) -> bool:
@@ -84,5 +85,5 @@ class Server:
 
     def _ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(self._ready_url, timeout=1.0, trust_env=False).is_success
+            return self._client.get(self._ready_url).is_success
         return False

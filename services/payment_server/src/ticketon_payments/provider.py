@@ -83,6 +83,9 @@ class HttpProvider:
         match payment.pending:
             case Pending.AUTHORIZE:
                 return await self._authorize(payment)
+            case Pending.VOID if payment.protocol == ProviderProtocol.ONE_PHASE:
+                # Its buyer may confirm it yet: then it is charged, and goes back.
+                return Answer(Outcome.NOT_POSSIBLE, reason="a one-phase provider lets nothing go")
             case Pending.CAPTURE | Pending.VOID | Pending.REFUND if payment.provider_id:
                 return await self._change(payment, payment.provider_id)
             case _:

@@ -36,6 +36,7 @@ async def _amount(trial: Trial) -> None:
 
 async def _again(trial: Trial) -> None:
     first = await trial.perform(Pending.AUTHORIZE)
+    _got_it(trial, first)
     later = await trial.perform(Pending.AUTHORIZE)
     must(first == later, f"the same request was answered differently: {first}, then {later}")
     await trial.one_entry()
@@ -51,6 +52,8 @@ async def _at_once(trial: Trial) -> None:
 async def _two_payments(trial: Trial) -> None:
     other = Trial(trial.sandbox, trial.adapter, Case.GOOD)
     first, second = await trial.perform(Pending.AUTHORIZE), await other.perform(Pending.AUTHORIZE)
+    for answer in (first, second):
+        _got_it(trial, answer)
     must(first.provider_id != second.provider_id, "two payments of the same card and amount were taken for one")
     await trial.one_entry()
     await other.one_entry()

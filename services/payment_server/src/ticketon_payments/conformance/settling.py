@@ -77,6 +77,12 @@ async def _void_of_what_was_taken(trial: Trial) -> None:
     must(await trial.net() == AMOUNT, "a void that is not possible has changed something")
 
 
+async def _void_of_one_phase(trial: Trial) -> None:
+    asked = await trial.perform(Pending.AUTHORIZE)
+    answer = await trial.perform(Pending.VOID, provider_id=asked.provider_id)
+    must(answer.outcome is Outcome.NOT_POSSIBLE, f"a void, which this protocol does not have, was told as {answer}")
+
+
 async def _asked_after_capture(trial: Trial) -> None:
     await trial.paid()
     answer = await trial.perform(Pending.ASK)
@@ -104,6 +110,8 @@ PROMISES = (
     Promise("a capture that fails says so, and takes nothing", _failed_capture, Case.CAPTURE_FAILS, _TWO),
     Promise("what was let go cannot be taken", _capture_of_what_was_let_go, protocol=_TWO),
     Promise("what was taken cannot be let go", _void_of_what_was_taken, protocol=_TWO),
+    Promise("a void is not possible, so that it is asked on", _void_of_one_phase, protocol=_ONE),
+    Promise("a void of what waits for its buyer is not possible either", _void_of_one_phase, Case.ACTION, _ONE),
     Promise("a payment that was taken is told so when asked", _asked_after_capture),
     Promise("a provider that is away leaves the deed to be done when it is back", _undone_while_away),
 )
