@@ -27,7 +27,7 @@ CASES = {
     "nothing": (NOTHING, crowd.NATIVE),
     "challenge": (CHALLENGE, crowd.NATIVE),
     "challenge + prefixes": (PREFIXES, crowd.NATIVE),
-    "challenge + prefixes,\nbots in browsers": (PREFIXES, crowd.BROWSER),
+    "challenge + prefixes, bots in browsers": (PREFIXES, crowd.BROWSER),
     "presale codes": (CODES, crowd.NATIVE),
 }
 PLOT = Path("docs/bots/people.svg")
@@ -36,11 +36,12 @@ _HEAD = """| defence | people with a seat | without bots | ratio | bots' places 
 |---|---|---|---|---|---|---|"""
 
 
-async def measure(site: Site, size: Size, runs: int) -> dict[str, list[float]]:
-    """Every case, by turns with and without bots; prints a table, and returns the ratios of each."""
+async def measure(site: Site, size: Size, cases: Sequence[str], runs: int) -> dict[str, list[float]]:
+    """Each case, by turns with and without bots; prints a table, and returns the ratios of each."""
     ratios: dict[str, list[float]] = {}
     rows = [_HEAD]
-    for name, (defence, speed) in CASES.items():
+    for name in cases:
+        defence, speed = CASES[name]
         alone: list[Outcome] = []
         beset: list[Outcome] = []
         for seed in range(runs):
@@ -50,7 +51,7 @@ async def measure(site: Site, size: Size, runs: int) -> dict[str, list[float]]:
         ratios[name] = [
             one.held_by_people / max(1, other.held_by_people) for one, other in zip(beset, alone, strict=True)
         ]
-        rows.append(_row(name.replace("\n", " "), alone, beset, ratios[name]))
+        rows.append(_row(name, alone, beset, ratios[name]))
         print(rows[-1], flush=True)
     print("\n".join(rows))
     return ratios
@@ -74,10 +75,14 @@ def _row(name: str, alone: Sequence[Outcome], beset: Sequence[Outcome], ratios: 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0 when one of the defences leaves people what they must have."""
     parser = argparse.ArgumentParser(prog="python -m bench.bots", description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     parser.add_argument("--runs", type=int, default=5, help="medians are of so many (default: 5)")
     parser.add_argument("--tiny", action="store_true", help="once, with a handful: whether it runs")
     parser.add_argument("--plot", type=Path, default=PLOT)
     arguments = parser.parse_args(argv)
+    unknown = set(arguments.cases) - CASES.keys()
+    if unknown:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
     print(machine(), flush=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ticketon-bots-")))
@@ -87,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             store.start()
             stack.callback(store.stop)
         size, runs = (TINY, 1) if arguments.tiny else (Size(), arguments.runs)
-        ratios = uvloop.run(measure(site, size, runs))
+        ratios = uvloop.run(measure(site, size, arguments.cases or list(CASES), runs))
     if not arguments.tiny:
         plots.draw(ratios, arguments.plot)
     return 0 if arguments.tiny or max(median(values) for values in ratios.values()) >= plots.MUST else 1

@@ -34,10 +34,10 @@ class Agent:
 class Size:
     """``bots`` are 40 % of the crowd; there are as many seats as people."""
 
-    humans: int = 60
-    bots: int = 40
+    humans: int = 30
+    bots: int = 20
     identities: int = 50
-    hosts: int = 8  # /24s that the bots have among them
+    hosts: int = 4  # /24s that the bots have among them
     arrival_seconds: float = 10.0
     per_minute: int = 600
     limit_seconds: float = 90.0

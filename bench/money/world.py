@@ -29,7 +29,7 @@ from ticketon_dev.stores.topics import create_topics, topics_of
 from ticketon_ledger import Ledger
 from ticketon_ledger.migrate import migrate
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 END_SECONDS = 20.0
 PARTITIONS = 4
 ORIGIN = "https://tickets.example.com"
