@@ -1,10 +1,11 @@
 """What a server answers from what it knows, when it asks Redis, and how it puts right what stands in the way."""
 
+import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.virtual_line import MemoryRecords
@@ -75,6 +76,14 @@ class FakeStore:
     async def raise_ceilings(self, *, epoch: int, issued: int, serving: int) -> None:
         assert (epoch, serving) == (3, 0)
         self.raised.append(issued)
+
+
+class CountingRecords(MemoryRecords):
+    raised = 0
+
+    async def raise_ceiling(self, *values: Any, **named: Any) -> int:
+        self.raised += 1
+        return await super().raise_ceiling(*values, **named)
 
 
 class AwayRecords(MemoryRecords):
@@ -224,3 +233,13 @@ async def test_who_is_first_at_the_opening_comes_back_in_time_for_it_and_the_oth
     assert standing.state is State.PRE_QUEUE
     assert line.retry_after(replace(standing, position=1)) <= NEAR_SECONDS
     assert line.retry_after(replace(standing, position=100_000)) > 3 * NEAR_SECONDS
+
+
+async def test_of_all_who_meet_the_ceiling_together_one_asks_the_ledger() -> None:
+    records = CountingRecords(issued=2001, serving=120, epoch=3)
+    ceilings, store = Ceilings(records, str(EVENT)), FakeStore()
+    ceilings.seen = replace(SNAPSHOT, joins_per_second=9_000.0)
+    await asyncio.gather(*(ceilings.raise_issued(cast("Any", store), epoch=3, ceiling=2001) for _ in range(200)))
+    assert (records.raised, store.raised) == (1, [2002 + 9_000])
+    await ceilings.raise_issued(cast("Any", store), epoch=3, ceiling=store.raised[0])
+    assert records.raised == 2

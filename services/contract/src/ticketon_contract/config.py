@@ -5,6 +5,7 @@ Redis, which servers read every second, so that pause, message and admission tak
 ``generation`` wins; without Redis a server goes on with the last one it has.
 """
 
+import functools
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -157,7 +158,7 @@ class EventConfig(_Model):
     base_url: str  # scheme, host, port and path of the route, no trailing slash
     payments: Payments
 
-    @property
+    @functools.cached_property
     def ref(self) -> EventRef:
         return EventRef(self.namespace, self.name)
 

@@ -1,5 +1,6 @@
 """Names that more than one part uses: Kubernetes objects, Kafka topics, Redis keys, the cookie. Pure."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -156,4 +157,9 @@ class EventRef:
     @property
     def cookie(self) -> str:
         """One cookie an event; ``__Host-`` binds it to the origin and to https."""
-        return "__Host-te-" + hashlib.sha256(str(self).encode()).hexdigest()[:16]
+        return _cookie(str(self))
+
+
+@functools.lru_cache
+def _cookie(event: str) -> str:
+    return "__Host-te-" + hashlib.sha256(event.encode()).hexdigest()[:16]

@@ -49,9 +49,10 @@ class Measured:
         finally:
             route = self._route_of(scope)
             if route is not None:
-                self._note(route, status, time.perf_counter() - begun)
+                self.note(route, status, time.perf_counter() - begun)
 
-    def _note(self, route: str, status: int, seconds: float) -> None:
+    def note(self, route: str, status: int, seconds: float) -> None:
+        """Count one answer."""
         count = self._counts.get((route, status))
         if count is None:
             count = self._counts[route, status] = self._counter.labels(self._event, route, str(status))

@@ -44,6 +44,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
 
+    @property
+    def head_begun(self) -> bool:
+        """Whether a part of a head has arrived, and not its end."""
+        return self._head_bytes > 0
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
@@ -63,6 +68,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
+            if self._deadline is None:  # not for heads that come in one piece, which are nearly all
+                self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             # Closing on what is unread resets the connection, and the client never sees the answer: read on a while.
             self._refused = True
@@ -73,14 +80,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def on_headers_complete(self) -> None:
+        self.head_ended()
+        super().on_headers_complete()
+
+    def head_ended(self) -> None:
+        """Note that all of a head is here."""
         self._in_head = False
         self._head_bytes = 0
         self._disarm()
-        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP like everything else: with a document."""

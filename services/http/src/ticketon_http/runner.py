@@ -6,6 +6,7 @@ close; then the listener closes, requests in flight finish, and only then the ap
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import signal
@@ -19,9 +20,9 @@ from starlette.types import ASGIApp
 
 from ticketon_http import logs
 from ticketon_http.certificate import Certificate
+from ticketon_http.express import Express, Expressed, ExpressProtocol
 from ticketon_http.guard import Guard
 from ticketon_http.health import Health
-from ticketon_http.protocol import BoundedProtocol
 from ticketon_http.settings import FINISH_SECONDS, ServerSettings
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ async def serve(settings: ServerSettings, application: Application) -> None:
     probing = asyncio.create_task(probes.serve([probes_socket]))
     try:
         async with application(health) as app:
-            main, main_socket = _server(Guard(app, health), settings, settings.http_port, tls=True)
+            express = app.express if isinstance(app, Expressed) else None
+            main, main_socket = _server(Guard(app, health), settings, settings.http_port, tls=True, express=express)
             serving = asyncio.create_task(main.serve([main_socket]))
             await _first(main.listening, serving)
             following = _following_certificate(main, settings)
@@ -98,12 +100,14 @@ async def serve(settings: ServerSettings, application: Application) -> None:
     log.info("ended")
 
 
-def _server(app: ASGIApp, settings: ServerSettings, port: int, *, tls: bool) -> tuple[_Server, socket.socket]:
+def _server(
+    app: ASGIApp, settings: ServerSettings, port: int, *, tls: bool, express: Express | None = None
+) -> tuple[_Server, socket.socket]:
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=port,
-        http=BoundedProtocol,
+        http=functools.partial(ExpressProtocol, express=express),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -13,10 +13,10 @@ from random import Random
 BURST_SHARE = 0.01
 REFILL_SHARE = 0.99
 
-#: Numbers are raised a block ahead of use; what is left of a block when Redis forgets is a gap that is skipped.
-ISSUED_BLOCK = 2000
-#: The next block is asked for when so few numbers are left, before joins have to wait for Postgres.
-ISSUED_MARGIN = 1000
+#: Numbers are raised a block ahead of use, at least so many and those of so many seconds; what is left of a block when
+#: Redis forgets is a gap that is skipped.
+MIN_ISSUED_BLOCK = 2000
+ISSUED_BLOCK_SECONDS = 1.0
 #: Seconds of the rate that a serving block is worth. Small: who lies inside when Redis forgets has to be called again,
 #: and without Postgres nobody could hold a seat anyway.
 SERVING_BLOCK_SECONDS = 3.0
@@ -27,8 +27,9 @@ MEASURED_MS = 5000.0
 
 #: The turn is to be noticed within 2 s by 19 of 20: near the front nobody is told to wait longer.
 NEAR_SECONDS = 1.6
-#: Shown figures are at most this old for a line of up to CROWD people; a longer line polls proportionally less often.
-FAR_SECONDS = 10.0
+#: Shown figures are at most 10 s old for a line of up to CROWD people, with what the answer takes and what the server's
+#: last look at the line is old; a longer line polls proportionally less often.
+FAR_SECONDS = 9.5
 CROWD = 50_000
 FARTHEST_SECONDS = 60.0
 UNKNOWN_SECONDS = 5.0
@@ -48,6 +49,16 @@ def bucket_capacity(per_minute: int) -> float:
 def refill_per_ms(per_minute: int) -> float:
     """Tokens that a millisecond brings."""
     return REFILL_SHARE * per_minute / 60_000
+
+
+def issued_block(joins_per_second: float) -> int:
+    """How many numbers are made ready at once."""
+    return max(MIN_ISSUED_BLOCK, math.ceil(joins_per_second * ISSUED_BLOCK_SECONDS))
+
+
+def issued_margin(joins_per_second: float) -> int:
+    """With how many left the next block is asked for: more than come in a tick, so that joins do not meet a ceiling."""
+    return issued_block(joins_per_second) // 2
 
 
 def serving_block(per_minute: int) -> int:

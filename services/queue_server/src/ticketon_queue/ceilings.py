@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from ticketon_contract.config import Admission
 from ticketon_ledger import Ceilings as Recorded
 from ticketon_ledger import EpochBehind
-from ticketon_queue.admission import ISSUED_BLOCK, ISSUED_MARGIN, Snapshot, serving_block, serving_margin
+from ticketon_queue.admission import Snapshot, issued_block, issued_margin, serving_block, serving_margin
 from ticketon_queue.line_store import Advanced, LineStore, RebaseNeededError
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Ceilings:
         self._records = records
         self._event = event
         self._turn = asyncio.Lock()
+        self._room = (-1, 0)  # epoch, and the ceiling that this server told Redis last
         #: The line as the ticker last saw it: Redis may forget, and servers remember.
         self.seen = Snapshot()
 
@@ -90,13 +91,17 @@ class Ceilings:
         Raises RebaseNeededError where that epoch is over, DrawPending.
         """
         async with self._turn:
-            raised = await self._raise("issued", at_least=ceiling + 1, block=ISSUED_BLOCK, epoch=epoch)
+            if self._room[0] == epoch and self._room[1] > ceiling:
+                return  # of all that met the ceiling together one asks the ledger
+            block = issued_block(self.seen.joins_per_second)
+            raised = await self._raise("issued", at_least=ceiling + 1, block=block, epoch=epoch)
             await store.raise_ceilings(epoch=epoch, issued=raised, serving=0)
+            self._room = (epoch, raised)
 
     async def keep_up(self, store: LineStore, advanced: Advanced, rules: Admission) -> bool:
         """Raise what runs short after an advance; True where calls waited for it, so that advancing again helps."""
         line = advanced.snapshot
-        if line.issued + ISSUED_MARGIN > advanced.issued_ceiling:
+        if line.issued + issued_margin(line.joins_per_second) > advanced.issued_ceiling:
             await self.raise_issued(store, epoch=line.epoch, ceiling=advanced.issued_ceiling)
         wanted = max(advanced.wanted_ceiling, min(line.serving + serving_margin(rules.per_minute), line.issued))
         if wanted <= advanced.serving_ceiling:

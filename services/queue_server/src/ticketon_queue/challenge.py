@@ -71,7 +71,7 @@ def require(
 
     ``crowding`` is asked where there is no answer that solves one: so a join counts once for its prefix.
     """
-    if answer and _solves(answer, signer, user, now):
+    if answer and solves(answer, signer, user, now):
         return
     bits = wanted_bits(config.challenge.mode, joins_per_second, config.admission.per_minute, crowding())
     if bits is None:
@@ -85,7 +85,8 @@ def require(
     raise ProblemError(Problem.CHALLENGE_WANTED, detail, extra)
 
 
-def _solves(answer: str, signer: Signer, user: str, now: float) -> bool:
+def solves(answer: str, signer: Signer, user: str, now: float) -> bool:
+    """Whether it is the solution of a challenge of this user that is not too old."""
     token, _, nonce = answer.rpartition(SEPARATOR)
     if not (nonce.isascii() and nonce.isdigit() and len(nonce) <= MOST_NONCE_DIGITS):
         return False

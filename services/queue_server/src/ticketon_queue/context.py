@@ -1,8 +1,10 @@
 """What routes and pages work with: one object a server, made at start."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from starlette.requests import Request
 
@@ -18,6 +20,13 @@ from ticketon_queue.line import Line
 from ticketon_queue.login import of_login
 from ticketon_queue.login_keys import LoginKeyring
 from ticketon_queue.pages.folder import PageFolder
+
+
+class Headed(Protocol):
+    """A request as far as it tells who asks: header names are in lower case."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Context:
             raise ProblemError(Problem.IDENTITY_REQUIRED, self.how_to_be_known)
         return found
 
-    def buyer_if_known(self, request: Request) -> Credentials | None:
+    def buyer_if_known(self, request: Headed) -> Credentials | None:
         """Who asks, None where nobody says. Raises TOKEN_INVALID."""
         found = credentials.read(request.headers, self.live.config.ref.cookie, self.live.signer, now=time.time())
         if found is not None and self.live.config.login is not None and not of_login(found.user):

@@ -4,7 +4,7 @@ Where nothing is drawn it is the line and nothing else. Before the draw buyers c
 without any store; afterwards the token says which number is theirs.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar
@@ -68,6 +68,12 @@ class DrawnLine(Line):
             except DrawPending:  # another server has committed to a draw
                 await _recorded(self._draws.refresh())
         raise ProblemError(Problem.UNAVAILABLE, "the draw is being prepared; come again", retry_after_seconds=1)
+
+    def enter(self, user: str, then: Callable[[Standing | ProblemError | None], None]) -> bool:
+        """Take a place where nothing is, was or will be drawn."""
+        if self._live.config.drawn or self._draws.record is not None:
+            return False
+        return super().enter(user, then)
 
     async def look(
         self, user: str, place: Place | None, held_pass: Pass | None, arrival: Arrival | None = None

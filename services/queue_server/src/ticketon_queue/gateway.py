@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketon_contract.problems import Problem, ProblemError
+from ticketon_http.express import Express
 from ticketon_http.live import LiveEvent
 from ticketon_http.metrics import Measured
 from ticketon_http.origins import check_origin
@@ -58,7 +59,10 @@ def route_of(scope: Scope) -> str | None:
 
 
 class Gateway:
-    """ASGI. ``hot`` maps (method, path) to handlers; everything else is ``app``'s. ``refuse`` answers for refusals."""
+    """ASGI. ``hot`` maps (method, path) to handlers; everything else is ``app``'s. ``refuse`` answers for refusals.
+
+    ``express`` gives its lane, whose answers are counted with all others.
+    """
 
     def __init__(
         self,
@@ -66,12 +70,14 @@ class Gateway:
         app: ASGIApp,
         hot: Mapping[tuple[str, str], Handler],
         refuse: Callable[[Request, ProblemError], Response],
+        express: Callable[[Measured], Express],
     ) -> None:
         self._refuse = refuse
         self._live = live
         self._app = app
         self._hot = hot
         self._measured = Measured(self._dispatch, str(live.config.ref), metrics.REQUESTS, route_of)
+        self.express = express(self._measured)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         base = urlsplit(self._live.config.base_url).path

@@ -6,6 +6,7 @@ to take up a call, and once an epoch by everybody, so that a Redis that forgot l
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -33,6 +34,8 @@ FRESH_SECONDS = 1.0
 SETTLED_SECONDS = 20.0
 #: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
 _TRIES = 4
+#: What a visit may find that has to be put right, or refused, before it is an answer.
+_UNUSUAL = frozenset({"full", "ahead", "closed", "spent", "codes"})
 
 
 class State(StrEnum):
@@ -65,6 +68,11 @@ class Standing:
 
 def _unavailable(detail: str) -> ProblemError:
     return ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS)
+
+
+def _away(error: LineUnavailableError) -> ProblemError:
+    log.debug("the line is away", extra={"error": str(error)})
+    return _unavailable("the line is away for a moment; your place is kept")
 
 
 class Line:
@@ -110,7 +118,7 @@ class Line:
         ``code``: the number of a presale's code, which a new place spends. Raises CODE_SPENT.
         """
         visit = _visit("j", user, place, held_pass)
-        visited, found = await self._visit(replace(visit, code=code) if code else visit)
+        visited, found = await self._visit(visit._replace(code=code) if code else visit)
         if found.state == "closed":
             raise self._refusal()
         if found.state == "spent":
@@ -129,11 +137,8 @@ class Line:
         arrival: Arrival | None = None,  # noqa: ARG002 - for lines whose beginning is drawn
     ) -> Standing | None:
         """Where this buyer stands; None for who has no place. Raises UNAVAILABLE only for who brings no token."""
-        if place is not None and held_pass is None and self._knows(place):
-            if time.monotonic() - self._seen_at < FRESH_SECONDS:
-                return self._waiting(place)
-            if not self.available:
-                return replace(self._waiting(place), kept=True)
+        if place is not None and held_pass is None and (known := self.remembered(place)) is not None:
+            return known
         try:
             visited, found = await self._visit(_visit("p", user, place, held_pass))
         except ProblemError:
@@ -143,6 +148,35 @@ class Line:
                 return replace(self._waiting(place), kept=True)
             raise
         return None if found.state == "none" else self._standing(visited.epoch, found, place)
+
+    def remembered(self, place: Place) -> Standing | None:
+        """Where somebody with this place and no pass waits, out of memory; None where Redis has to be asked."""
+        if not self._knows(place):
+            return None
+        if time.monotonic() - self._seen_at < FRESH_SECONDS:
+            return self._waiting(place)
+        return None if self.available else replace(self._waiting(place), kept=True)
+
+    def enter(self, user: str, then: Callable[[Standing | ProblemError | None], None]) -> bool:
+        """Take a place for somebody who carries none, as ``join`` does, without a task that waits.
+
+        False where there is more to it; ``then`` is told the same by None, and nothing was done then that ``join``
+        would not find.
+        """
+
+        def told(result: tuple[Visited, Found] | Exception) -> None:
+            if isinstance(result, LineUnavailableError):
+                then(_away(result))
+            elif isinstance(result, Exception) or result[1].state in _UNUSUAL:
+                then(None)
+            else:
+                then(self._standing(result[0].epoch, result[1], None))
+
+        try:
+            self._visits.put(Visit("j", user), told)
+        except OverloadedError:
+            return False
+        return True
 
     async def leave(
         self,
@@ -233,8 +267,7 @@ class Line:
                 else:
                     return visited, found
         except LineUnavailableError as error:
-            log.debug("the line is away", extra={"error": str(error)})
-            raise _unavailable("the line is away for a moment; your place is kept") from error
+            raise _away(error) from error
         except RebaseNeededError as error:  # again, while it was put right
             raise _unavailable("the line is being put in order; your place is kept") from error
         except LedgerUnavailable as error:
@@ -246,7 +279,7 @@ class Line:
     async def _explain(self, visit: Visit, visited: Visited) -> Visit:
         """A number that Redis never gave out: it forgot, or the number is of a sale that was deleted."""
         if visit.number > await self._ceilings.recorded_issued():
-            return replace(visit, number=0, pass_until_ms=0, code=visit.code if visit.what == "j" else 0)
+            return visit._replace(number=0, pass_until_ms=0, code=visit.code if visit.what == "j" else 0)
         await self._ceilings.rebase(self._store, suspect_epoch=visited.epoch)
         return visit
 

@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from hiredis import pack_command
 from redis import exceptions
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
@@ -37,8 +38,7 @@ class RebaseNeededError(Exception):
     """This Redis is not the one that the counters were made for, or it was emptied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """What a buyer wants: ``j`` join, ``p`` look at the place, ``l`` leave. ``number`` is 0 without a place token.
 
     ``code``: the number of the presale's code that is to be spent, or that the place was given for; 0 without.
@@ -51,8 +51,7 @@ class Visit:
     code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A place as Redis sees it: ``state`` is waiting, admitted, done, gone, none, closed, full, ahead, spent or codes.
 
     ``full``: the ceiling has to be raised first. ``ahead``: the number is above all that this Redis gave out.
@@ -98,6 +97,16 @@ class Held:
     issued_ceiling: int
 
 
+def keys_of(event: EventRef) -> list[str]:
+    """KEYS of every script, in their order."""
+    return [event.slots_key if key is None else event.redis_key(key) for key in _KEYS]
+
+
+def source_of(script: str) -> str:
+    """Return the text of a script as Redis is given it."""
+    return _script("prelude") + _script(script)
+
+
 class LineStore:
     """One connection to Redis. Calls go one after another; ``visits`` fills each with as many buyers as wait.
 
@@ -113,9 +122,8 @@ class LineStore:
             socket_connect_timeout=CONNECT_SECONDS,
         )
         self._event = event
-        self._keys = [event.slots_key if key is None else event.redis_key(key) for key in _KEYS]
-        prelude = _script("prelude")
-        self._sources = {name: prelude + _script(name) for name in _SCRIPTS}
+        self._keys = keys_of(event)
+        self._sources = {name: source_of(name) for name in _SCRIPTS}
         self._digests: dict[str, str] = {}
         self._connection: AbstractConnection | None = None
         self._run = ""
@@ -244,7 +252,8 @@ class LineStore:
             raise LineUnavailableError("the connection to Redis is gone")
         with _faults():
             try:
-                await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                packed = b"".join(pack_command(tuple(command)) for command in commands)
+                await connection.send_packed_command(packed, check_health=False)
                 return [await connection.read_response() for _ in commands]
             except exceptions.NoScriptError:
                 raise
@@ -265,7 +274,7 @@ class LineStore:
         await self._load_scripts()
 
     async def _load_scripts(self) -> None:
-        digests = await self._exchange(*(("SCRIPT LOAD", self._sources[name]) for name in _SCRIPTS))
+        digests = await self._exchange(*(("SCRIPT", "LOAD", self._sources[name]) for name in _SCRIPTS))
         self._digests = dict(zip(_SCRIPTS, digests, strict=True))
 
     async def _drop(self) -> None:

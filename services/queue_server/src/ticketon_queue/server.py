@@ -13,6 +13,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_http.settings import ServerSettings
 from ticketon_ledger import Ledger
 from ticketon_queue.api import routes
+from ticketon_queue.api.express import LineExpress
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
@@ -57,7 +58,7 @@ def assemble(context: Context) -> ASGIApp:
         ("POST", "/v1/holds"): hold_routes.hold,
         ("GET", "/v1/line/events"): events.open,
     }
-    return Gateway(context.live, app, hot, views.problem)
+    return Gateway(context.live, app, hot, views.problem, lambda measured: LineExpress(context, line, measured))
 
 
 @contextlib.asynccontextmanager

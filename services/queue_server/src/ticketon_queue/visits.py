@@ -19,6 +19,10 @@ class Visits:
 
         self._batches = Batches(each, most=MOST_VISITS)
 
+    def put(self, visit: Visit, then: Callable[[tuple[Visited, Found] | Exception], None]) -> None:
+        """Do the same without a task that waits: ``then`` is called. Raises OverloadedError."""
+        self._batches.put(visit, then)
+
     async def visit(self, visit: Visit) -> tuple[Visited, Found]:
         """Return the call's common part and this visit's own. Raises what ``send`` raises, OverloadedError."""
         return await self._batches.submit(visit)

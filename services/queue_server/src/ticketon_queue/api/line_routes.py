@@ -21,6 +21,7 @@ from ticketon_contract.draw import entry_of
 from ticketon_contract.presale import number_of
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Identity, Pass, Place
+from ticketon_http.express import Answer
 from ticketon_ledger import Draw
 from ticketon_queue import challenge, logins
 from ticketon_queue.admission import Snapshot
@@ -35,6 +36,9 @@ from ticketon_queue.line import Standing, State
 Handler = Callable[[Request], Awaitable[Response]]
 
 _NO_STORE = {"cache-control": "no-store"}
+_JSON = (b"content-type", b"application/json")
+_NEVER_STORED = (b"cache-control", b"no-store")
+_SHARED = ((b"cache-control", b"public, max-age=1"), (b"vary", b"accept-encoding"))
 
 
 class JoinBody(NamedTuple):
@@ -44,9 +48,8 @@ class JoinBody(NamedTuple):
     presale_code: str | None = None
 
 
-async def _brought(request: Request) -> JoinBody:
-    """A join's body may be empty; where there is one it is an object."""
-    body = await request.body()
+def brought_by(body: bytes) -> JoinBody:
+    """Read a join's body. It may be empty; where there is one it is an object. Raises INVALID."""
     if not body:
         return _NOTHING
     field, message = "body", "should be a JSON object, or empty"
@@ -73,6 +76,12 @@ async def _claim(request: Request) -> str:
     except ValidationError as error:
         errors = [{"field": "claim", "message": "should be the login's token, in a JSON object"}]
         raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors}) from error
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [*response.raw_headers, *answer.headers]
+    return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ class LineRoutes:
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""
-        brought = await _brought(request)
+        brought = brought_by(await request.body())
         buyer = self._context.buyer(request)
         standing = await self.take(request, buyer, brought)
         return self.place(buyer, standing, 201 if standing.new else 200)
@@ -193,19 +202,26 @@ class LineRoutes:
 
     async def serving(self, request: Request) -> Response:
         """Answer the same to everybody, out of memory; a cache may keep it for a second."""
+        return _response(self.shared_answer(request.headers.get("if-none-match", "").encode("latin-1")))
+
+    def shared_answer(self, known_tag: bytes | None) -> Answer:
+        """Answer ``GET /v1/serving``; 304 to who has it already."""
         body, tag = self.shared()
-        headers = {"cache-control": "public, max-age=1", "etag": tag, "vary": "accept-encoding"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(body, 200, headers, "application/json")
+        headers = [*_SHARED, (b"etag", tag.encode())]
+        return Answer(304, headers, b"") if known_tag == tag.encode() else Answer(200, [_JSON, *headers], body)
 
     def place(self, buyer: Credentials, standing: Standing, status: int) -> Response:
         """Write a standing down, with the tokens that go with it."""
+        return _response(self.placed(buyer, standing, status))
+
+    def placed(self, buyer: Credentials, standing: Standing, status: int) -> Answer:
+        """Do the same, as a plain answer."""
         document, carried = self.describe(buyer, standing)
-        headers = _NO_STORE | {"retry-after": str(math.ceil(document["retry_after_seconds"]))}
+        headers = [_JSON, _NEVER_STORED, (b"retry-after", b"%d" % math.ceil(document["retry_after_seconds"]))]
         if buyer.from_cookie and carried != buyer:
-            headers["set-cookie"] = set_cookie(self._context.live.config.ref.cookie, document["token"])
-        return json_response(document, status, headers)
+            cookie = set_cookie(self._context.live.config.ref.cookie, document["token"])
+            headers.append((b"set-cookie", cookie.encode("latin-1")))
+        return Answer(status, headers, compact(document))
 
     def describe(self, buyer: Credentials, standing: Standing) -> tuple[dict[str, Any], Credentials]:
         """Return the document of a place and what its buyer carries from now on."""
