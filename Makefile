@@ -93,7 +93,7 @@ e2e: up images ## on the real cluster, through the real ingress
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
-	@echo "==> Redis, Postgres, Kafka and nginx as processes"; $(PYTHON) -m ticketon_dev.stores --ensure; $(PYTHON) -m bench.decision --ensure
+	@echo "==> Redis, Postgres, Kafka and nginx as processes"; $(PYTHON) -m ticketon_dev.stores --ensure; $(PYTHON) -m bench.decision --ensure; $(PYTHON) -m bench.line --ensure
 	@echo "==> simulated schedules (about 40 seconds)"; .venv/bin/pytest -q -n 2 --dist loadfile tests/simulation
 	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
@@ -103,7 +103,7 @@ test: init ## every test: pure, integration, and on a real cluster
 # --- measurements ----------------------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: bench-decision bench-money ## every benchmark, one after the other; on a quiet machine
+bench: bench-decision bench-money bench-line ## every benchmark, one after the other; on a quiet machine
 
 .PHONY: bench-decision
 bench-decision: init ## payments by nginx against payments by Kafka, in figures and pictures (ARGS=--quick: only that it works)
@@ -118,6 +118,10 @@ bench-bots: init ## what bots leave to people, defence by defence (ten minutes; 
 bench-money: init ## the speed of holds and payments, each beside a reference (half an hour; ARGS="holds --runs 5" for a part)
 	@$(PYTHON) -m ticketon_dev.stores --ensure
 	@$(PYTHON) -m bench.money $(ARGS)
+
+.PHONY: bench-line
+bench-line: init ## what waiting costs, each figure beside a reference (half an hour; ARGS="joins polls" for a part)
+	@$(PYTHON) -m bench.line $(ARGS)
 
 # --- generated files ------------------------------------------------------------------------------------------------
 

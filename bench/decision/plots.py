@@ -15,8 +15,8 @@ from bench.decision.figures import Book, Figure, cases
 
 WIDTH, BAR, OURS, DOT = 9.0, "#7aa6d8", "#d9862b", "#334155"
 #: Ids in an SVG are random without a salt, and text is drawn as curves: neither can be read in a difference.
-_STYLE: dict[Any, Any] = {"svg.hashsalt": "ticketon", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False}
-_STYLE |= {"axes.spines.right": False}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "ticketon", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False}
+STYLE |= {"axes.spines.right": False}
 
 _NOTHING = Figure("", "", "", "", (math.nan,))
 
@@ -26,7 +26,7 @@ def draw_all(book: Book, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     drawings = {"options": _options, "faults": _faults, "funnel": _funnel, "kafka": _kafka, "threshold": _threshold}
     for name, draw in drawings.items():
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             picture = Picture(figsize=(WIDTH, 3.4), layout="constrained")
             FigureCanvasSVG(picture)
             if draw(book, picture):

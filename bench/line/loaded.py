@@ -1,0 +1,51 @@
+"""A server under load: what it answered, and how much of a core it used for it, by the kernel's count."""
+
+import time
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from bench.decision.figures import Book
+from bench.line.wrk import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``busy``: of one core. ``per_core``: what a core that does nothing else gives.
+
+    On a machine of two cores the generator, Redis and everybody else take some of the time that the server would use.
+    """
+
+    found: Found
+    busy: float
+
+    @property
+    def per_core(self) -> float:
+        return self.found.per_second / self.busy
+
+
+async def under_load(pid: int, work: Awaitable[Found]) -> Loaded:
+    """Measure a process, with its children, while the work is done."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    before, begun = _cpu_seconds(processes), time.perf_counter()
+    found = await work
+    elapsed = time.perf_counter() - begun
+    return Loaded(found, max(1e-3, _cpu_seconds(processes) - before) / elapsed)
+
+
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def note(book: Book, experiment: str, case: str, loaded: Loaded) -> None:
+    """Write one repetition down."""
+    book.add(
+        experiment,
+        case,
+        a_second=(loaded.found.per_second, "/s"),
+        busy=(100 * loaded.busy, "%"),
+        a_core=(loaded.per_core, "/s"),
+        p50=(loaded.found.p50, "ms"),
+        p99=(loaded.found.p99, "ms"),
+    )
