@@ -14,8 +14,9 @@ from support.purchases import bought, held, paying
 
 from ticketon_contract.names import EventRef
 from ticketon_ledger import Ledger, Payment, PaymentState, Pending, commands, payments, settlement
-from ticketon_ledger.audit import Finding, audit
+from ticketon_ledger.audit import AUDIT_SECONDS, Finding, audit
 from ticketon_ledger.audit_books import Entry
+from ticketon_ledger.database import Transaction
 from ticketon_ledger.settlement import Move
 
 
@@ -73,6 +74,15 @@ async def test_seats_of_a_hold_that_ran_out_are_clean_also_when_the_clock_is_set
     )
     await ledger.database.fetch("UPDATE buyer SET taken = 0 WHERE buyer = 'gil'")
     assert await broken(ledger, [entry(payment) for payment in sold]) == set()
+
+
+async def test_a_connection_that_waits_for_another_ones_statement_keeps_its_snapshot(ledger: Ledger) -> None:
+    async def allowed(transaction: Transaction) -> str:
+        row = await transaction.fetchrow("SELECT current_setting('idle_in_transaction_session_timeout') AS allowed")
+        assert row is not None
+        return str(row["allowed"])
+
+    assert await ledger.database.in_snapshot([allowed] * 3, at_once=2, seconds=AUDIT_SECONDS) == ["5min"] * 3
 
 
 async def test_an_empty_database_is_clean(ledger: Ledger) -> None:

@@ -23,10 +23,6 @@ CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
 #: A plan is made when a statement is prepared. At the opening of a sale it is made for empty tables: not for long.
 PLAN_SECONDS = 15
-#: For statements that read whole tables, as no statement of a sale does; the memory is of one sort or hash.
-_WHOLE_TABLES = (
-    "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
-)
 _PREFETCH = 2000
 _ROLLED_BACK_TRIES = 5
 _UNREADABLE = (
@@ -61,6 +57,18 @@ class Statements(Protocol):
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]: ...
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None: ...
+
+
+def _whole_tables(seconds: float) -> str:
+    """Settings for statements that read whole tables, as no statement of a sale does; the memory is a sort's or hash's.
+
+    A connection may be idle for as long as another one's statement takes: all have to keep their snapshot.
+    """
+    return (
+        f"SET LOCAL statement_timeout = '{seconds:.0f}s'; "
+        f"SET LOCAL idle_in_transaction_session_timeout = '{seconds:.0f}s'; SET LOCAL enable_seqscan = on; "
+        "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
+    )
 
 
 @contextlib.contextmanager
@@ -136,7 +144,7 @@ class Scratch:
         """
         with _faults():
             async with self._connection.transaction(isolation="repeatable_read", readonly=True):
-                await self._connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; {_WHOLE_TABLES}")
+                await self._connection.execute(_whole_tables(seconds))
                 async for row in self._connection.cursor(sql, *arguments, prefetch=_PREFETCH, timeout=seconds):
                     yield row
 
@@ -243,7 +251,7 @@ class Database:
         ):
             if snapshot is not None:
                 await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            await connection.execute(f"SET LOCAL statement_timeout = '{seconds:.0f}s'; {_WHOLE_TABLES}")
+            await connection.execute(_whole_tables(seconds))
             yield connection
 
     @contextlib.asynccontextmanager
