@@ -139,11 +139,11 @@ class Zone(ApiModel):
                 "a zone has either rows and seatsPerRow (named seats) or capacity (general admission): set one",
             ),
             rule(
-                "size(self.heldBack) == 0 || !has(self.capacity)",
+                "!has(self.heldBack) || size(self.heldBack) == 0 || !has(self.capacity)",
                 "heldBack names seats, and a zone with a capacity has none: lower the capacity instead",
             ),
             rule(
-                "self.heldBack.all(held, held.startsWith(self.name + '-'))",
+                "!has(self.heldBack) || self.heldBack.all(held, held.startsWith(self.name + '-'))",
                 "heldBack names rows and seats of its own zone, by the zone's name: in zone R, R-3 or R-3-1..8",
             ),
         )
