@@ -34,12 +34,12 @@ class Row:
 
 
 def ratio(book: Book, experiment: str, one: str, other: str, name: str = CORE) -> tuple[float | None, list[float]]:
-    """The median of the turns' ratios, and the ratios; None where either was not measured."""
+    """The median of the turns' ratios, and the ratios; None where either was not measured, or gave nothing."""
     ours, theirs = book.find(experiment, one, name), book.find(experiment, other, name)
     if ours is None or theirs is None:
         return None, []
-    turns = [mine / its for mine, its in zip(ours.values, theirs.values, strict=False)]
-    return median(turns), turns
+    turns = [mine / its for mine, its in zip(ours.values, theirs.values, strict=False) if its]
+    return (median(turns), turns) if turns else (None, [])
 
 
 _JOINS, _POLLS = "joins of one worker", "polls of one worker"
