@@ -33,7 +33,7 @@ def _of(scenario: Callable[..., Awaitable[None]], size: object, *more: Any) -> S
         pytest.param(_of(holds.seats, holds.TINY, None), 2, id="holds"),
         pytest.param(_of(maps.looks, maps.TINY), 2, id="maps"),
         pytest.param(_of(commits.commits, commits.TINY), 1, id="commits"),
-        pytest.param(_of(payments.end_to_end, payments.TINY), 1, id="payments"),
+        pytest.param(_of(payments.end_to_end, payments.TINY), 2, id="payments"),
         pytest.param(_of(payments.slow, payments.TINY), 1, id="slow-provider"),
         pytest.param(_of(payments.latency, payments.TINY), 2, id="latency"),
         pytest.param(_of(replay.replay, replay.TINY), 2, id="replay"),
