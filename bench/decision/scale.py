@@ -29,8 +29,8 @@ class Scale:
     # The threshold.
     times_forecast: tuple[float, ...] = (1, 2, 4)
     load_seconds: float = 2.0
-    pushed: int = 60
-    pushed_slow: int = 300
+    pushed: int = 600
+    pushed_slow: int = 1200
 
     # Kafka's claim.
     write_seconds: float = 0.7
