@@ -105,6 +105,15 @@ class Sale:
 
             await eventually_async(serving, within_seconds=15)
 
+    async def until_the_draw_is_committed(self) -> None:
+        """Every server knows of the draw: before that it takes no arrivals."""
+        for server in self.servers:
+
+            async def knows(server: Server = server) -> bool:
+                return (await self.client.get(f"{server.url}/gala/v1/draw")).status_code == 200
+
+            await eventually_async(knows, within_seconds=15)
+
     async def change(self, **values: Any) -> None:
         """Write the live configuration as the operator does; ``admission`` values by their own names."""
         admission = {key: values.pop(key) for key in list(values) if key in Admission.model_fields}

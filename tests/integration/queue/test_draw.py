@@ -8,7 +8,7 @@ from typing import Any
 import redis.asyncio
 from support.draw_by_the_page import entry_by_the_page, places_by_the_page, root_by_the_page
 from support.eventually import eventually_async
-from support.queue_sale import Buyer, Sale, Server
+from support.queue_sale import Buyer, Sale
 
 from ticketon_cli.__main__ import main
 from ticketon_contract.config import Admission, LineOrder
@@ -29,16 +29,6 @@ def drawn(**values: Any) -> dict[str, Any]:
         "admission": SLOW,
         **values,
     }
-
-
-async def until_committed(sale: Sale) -> None:
-    """Every server knows of the draw."""
-    for server in sale.servers:
-
-        async def knows(server: Server = server) -> bool:
-            return (await sale.client.get(f"{server.url}/gala/v1/draw")).status_code == 200
-
-        await eventually_async(knows, within_seconds=15)
 
 
 async def arrivals(sale: Sale, count: int) -> list[Buyer]:
@@ -107,7 +97,7 @@ async def check(sale: Sale, buyers: list[Buyer]) -> dict[str, Any]:
 
 async def test_arrivals_are_told_the_draw_and_no_number(make_sale: Any) -> None:
     sale: Sale = await make_sale(servers=2, **drawn())
-    await until_committed(sale)
+    await sale.until_the_draw_is_committed()
     event = await get(sale, "/v1/event")
     committed = await get(sale, "/v1/draw", 1)
     assert event["draw"]["commitment"] == committed["commitment"]
@@ -137,7 +127,7 @@ async def _waiting(sale: Sale) -> int:
 
 async def test_places_are_what_anybody_recomputes_and_later_arrivals_queue_behind(make_sale: Any) -> None:
     sale: Sale = await make_sale(servers=2, **drawn())
-    await until_committed(sale)
+    await sale.until_the_draw_is_committed()
     buyers = await arrivals(sale, 40)
     left = buyers.pop()
     assert (await left.ask("DELETE", "/v1/line")).status_code == 204
@@ -167,7 +157,7 @@ async def test_a_redis_that_is_emptied_before_and_after_the_draw_changes_no_plac
     make_sale: Any, redis_server: RedisServer
 ) -> None:
     sale: Sale = await make_sale(servers=2, **drawn())
-    await until_committed(sale)
+    await sale.until_the_draw_is_committed()
     buyers = await arrivals(sale, 15)
     async with redis.asyncio.from_url(redis_server.url) as client:
         await client.flushall()
@@ -189,7 +179,7 @@ async def test_a_redis_that_is_emptied_before_and_after_the_draw_changes_no_plac
 
 async def test_servers_that_are_killed_as_the_log_closes_leave_one_draw(make_sale: Any) -> None:
     sale: Sale = await make_sale(servers=2, **drawn())
-    await until_committed(sale)
+    await sale.until_the_draw_is_committed()
     buyers = await arrivals(sale, 20)
     await the_time_comes(sale)
     killed, sale.servers[:] = sale.servers[:], []
@@ -203,7 +193,7 @@ async def test_servers_that_are_killed_as_the_log_closes_leave_one_draw(make_sal
 
 async def test_a_sale_that_is_moved_later_draws_later_and_one_that_is_moved_earlier_does_not(make_sale: Any) -> None:
     sale: Sale = await make_sale(**drawn())
-    await until_committed(sale)
+    await sale.until_the_draw_is_committed()
     buyers = await arrivals(sale, 2)
     announced = sale.config.opens_at
     await sale.change(opens_at=announced + timedelta(seconds=300))

@@ -50,6 +50,7 @@ async def test_an_account_is_in_the_draw_once(make_sale: Any) -> None:
         pre_queue_opens_at=now - timedelta(minutes=1),
         pre_queue_order=LineOrder.RANDOM,
     )
+    await sale.until_the_draw_is_committed()
     told = []
     for _ in range(3):
         device = await log_in(sale.buyer(), site.token())
