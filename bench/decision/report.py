@@ -44,7 +44,7 @@ def _cell(figure: Figure | None) -> str:
 
 
 def _about(book: Book) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {label} | {value} |" for label, value in book.about.items())])
+    return "\n".join(["| | |", "|---|---|", *(f"| {label} | {value} |" for label, value in sorted(book.about.items()))])
 
 
 def _options(book: Book) -> list[Figure]:
