@@ -88,7 +88,7 @@ soak-simulation: init ## SEEDS schedules (10000) on JOBS processes (2) from seed
 
 .PHONY: e2e
 e2e: up images ## on the real cluster, through the real ingress
-	@echo "==> end-to-end tests (about 4 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
+	@echo "==> end-to-end tests (about 4 minutes)"; .venv/bin/pytest -q -n 3 tests/e2e
 
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
@@ -98,7 +98,7 @@ test: init ## every test: pure, integration, and on a real cluster
 	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
 	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
 	@echo "==> rendered files and integration tests (about 5 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
-	@echo "==> end-to-end tests (about 4 minutes)"; .venv/bin/pytest -q -n 2 tests/e2e
+	@echo "==> end-to-end tests (about 4 minutes)"; .venv/bin/pytest -q -n 3 tests/e2e
 
 # --- measurements ----------------------------------------------------------------------------------------------------
 
