@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.money.world import START_SECONDS, Process, on_core, running
+from bench.money.world import START_SECONDS, Process, on_core, prepared, running
 from ticketon_contract.config import Admission, EventConfig, Payments, Provider, Zone
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.tokens import Identity, Place, Signer
 from ticketon_dev.stores import PostgresServer, RedisServer
 from ticketon_ledger import Ledger
-from ticketon_ledger.migrate import migrate
 from ticketon_queue.credentials import SEPARATOR, new_user
 from ticketon_queue.line_store import LineStore, LineUnavailableError, RebaseNeededError, Visit, Visited
 from ticketon_queue.visits import MOST_VISITS
@@ -30,7 +29,6 @@ ORIGIN, PATH = "https://tickets.example.com", "/show"
 LINE, SERVING = f"{PATH}/v1/line", f"{PATH}/v1/serving"
 SERVER_CORE, OTHER_CORE = 0, 1
 QUEUE_SERVER = "ticketon_queue"
-_ROOT = b"a root secret for measuring only"
 #: Nobody's turn comes while joins and polls are measured.
 NOBODY = Admission(per_minute=1, max_active=1, session_seconds=3600, grace_seconds=600)
 
@@ -137,20 +135,10 @@ async def door(stores: Stores, folder: Path, admission: Admission = NOBODY) -> A
         base_url=f"{ORIGIN}{PATH}",
         payments=Payments(base_url="https://pay.example.com", provider=Provider(url="http://127.0.0.1:9")),
     )
-    ring = KeyRing.derive({"k1": _ROOT}, "k1", ref)
-    own = folder / ref.name
-    own.mkdir(parents=True)
-    (own / "event.json").write_text(config.model_dump_json())
-    (own / "keys.json").write_text(ring.model_dump_json())
-    database = ref.name.replace("-", "_")
-    url = await asyncio.to_thread(stores.postgres.create_database, database)
-    try:
-        await migrate(url)
+    async with prepared(stores.postgres, folder, config) as (own, ring, url):
         async with await Ledger.connect(url, max_connections=1) as ledger:
             await ledger.apply_inventory(config)
         yield Door(stores, own, config, ring, url)
-    finally:
-        await asyncio.to_thread(stores.postgres.drop_database, database)
 
 
 def apart(servers: Sequence[RedisServer | PostgresServer], core: int = OTHER_CORE) -> None:

@@ -24,7 +24,7 @@ from ticketon_contract.config import Admission, EventConfig, Payments, Provider,
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.tokens import Signer
-from ticketon_dev.stores import Stores
+from ticketon_dev.stores import PostgresServer, Stores
 from ticketon_dev.stores.topics import create_topics, topics_of
 from ticketon_ledger import Ledger
 from ticketon_ledger.migrate import migrate
@@ -132,6 +132,25 @@ def _port(handle: subprocess.Popen[bytes], log: Path) -> int:
 
 
 @contextlib.asynccontextmanager
+async def prepared(
+    postgres: PostgresServer, folder: Path, config: EventConfig
+) -> AsyncIterator[tuple[Path, KeyRing, str]]:
+    """The folder with an event's files, its keys, and the URL of its migrated database, which goes with the block."""
+    ring = KeyRing.derive({"k1": _ROOT}, "k1", config.ref)
+    own = folder / config.name
+    own.mkdir(parents=True)
+    (own / "event.json").write_text(config.model_dump_json())
+    (own / "keys.json").write_text(ring.model_dump_json())
+    database = config.name.replace("-", "_")
+    url = await asyncio.to_thread(postgres.create_database, database)
+    try:
+        await migrate(url)
+        yield own, ring, url
+    finally:
+        await asyncio.to_thread(postgres.drop_database, database)
+
+
+@contextlib.asynccontextmanager
 async def world(
     stores: Stores,
     folder: Path,
@@ -164,19 +183,9 @@ async def world(
             provider=Provider(url=provider_url, timeout_seconds=provider_timeout_seconds),
         ),
     )
-    ring = KeyRing.derive({"k1": _ROOT}, "k1", ref)
-    own = folder / ref.name
-    own.mkdir(parents=True)
-    (own / "event.json").write_text(config.model_dump_json())
-    (own / "keys.json").write_text(ring.model_dump_json())
-    database = ref.name.replace("-", "_")
-    url = await asyncio.to_thread(stores.postgres.create_database, database)
-    try:
-        await migrate(url)
+    async with prepared(stores.postgres, folder, config) as (own, ring, url):
         await create_topics(stores.kafka.bootstrap_servers, topics_of(ref, partitions=PARTITIONS))
         async with await Ledger.connect(url, max_connections=8) as ledger:
             await ledger.apply_inventory(config)
             await ledger.database.fetch("ANALYZE")
             yield World(stores, own, config, ring, ledger, url)
-    finally:
-        await asyncio.to_thread(stores.postgres.drop_database, database)
