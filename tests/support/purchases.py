@@ -9,20 +9,29 @@ async def held(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Hold
     return await ledger.hold_seats(str(event), buyer=buyer, number=1, seats=seats, hold_seconds=60, max_per_buyer=4)
 
 
-async def paying(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Payment:
-    hold = await held(ledger, event, buyer, *seats)
-    payment, new = await payments.accept(
+async def accept(ledger: Ledger, event: EventRef, hold: Hold, protocol: str) -> tuple[Payment, bool]:
+    """The payment of a hold by card, and whether it is new; raises what a hold that cannot be paid raises."""
+    return await payments.accept(
         ledger.database,
         str(event),
         hold_id=hold.id,
-        buyer=buyer,
+        buyer=hold.buyer,
         idempotency_key=hold.id,
         body_hash="",
         method_type="card",
         method_token="tok_ok",
-        protocol="TwoPhase",
+        protocol=protocol,
         take_over_seconds=60,
     )
+
+
+async def accepted(ledger: Ledger, event: EventRef, hold: Hold) -> Payment:
+    payment, _ = await accept(ledger, event, hold, "OnePhase")
+    return payment
+
+
+async def paying(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Payment:
+    payment, new = await accept(ledger, event, await held(ledger, event, buyer, *seats), "TwoPhase")
     assert new
     return payment
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 from support.eventually import eventually_async
 from support.money import configuration, hall
+from support.purchases import accepted
 
 from ticketon_contract.names import EventRef
 from ticketon_ledger import (
@@ -19,7 +20,6 @@ from ticketon_ledger import (
     Payment,
     PaymentState,
     SeatsTaken,
-    payments,
     settlement,
 )
 from ticketon_ledger.audit import audit
@@ -40,22 +40,6 @@ async def held(ledger: Ledger, event: EventRef, buyer: str, *seats: str, seconds
     return await ledger.hold_seats(
         str(event), buyer=buyer, number=1, seats=seats, hold_seconds=seconds, max_per_buyer=limit
     )
-
-
-async def accepted(ledger: Ledger, event: EventRef, hold: Hold) -> Payment:
-    payment, _ = await payments.accept(
-        ledger.database,
-        str(event),
-        hold_id=hold.id,
-        buyer=hold.buyer,
-        idempotency_key=hold.id,
-        body_hash="",
-        method_type="card",
-        method_token="tok_ok",
-        protocol="OnePhase",
-        take_over_seconds=60,
-    )
-    return payment
 
 
 async def bought(ledger: Ledger, event: EventRef, buyer: str, *seats: str, limit: int = 4) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from support.eventually import eventually_async
 from support.money import STALLS, STANDING, configuration, hall
+from support.purchases import accepted
 
 from ticketon_contract.config import Zone
 from ticketon_contract.names import EventRef
@@ -15,13 +16,11 @@ from ticketon_ledger import (
     HoldLost,
     InventoryRefused,
     Ledger,
-    Payment,
     PaymentState,
     SeatsTaken,
     ShownState,
     SoldOut,
     UnknownZone,
-    payments,
     settlement,
 )
 from ticketon_ledger.records import Pending
@@ -130,22 +129,6 @@ async def test_a_hold_that_ran_out_ends_when_its_seats_get_another_price(ledger:
     with pytest.raises(HoldLost):
         await accepted(ledger, event, lapsed)
     assert (await held(ledger, event, "R-1-1")).amount == 99
-
-
-async def accepted(ledger: Ledger, event: EventRef, hold: Hold) -> Payment:
-    payment, _ = await payments.accept(
-        ledger.database,
-        str(event),
-        hold_id=hold.id,
-        buyer=hold.buyer,
-        idempotency_key=hold.id,
-        body_hash="",
-        method_type="card",
-        method_token="tok_ok",
-        protocol="OnePhase",
-        take_over_seconds=60,
-    )
-    return payment
 
 
 async def sold(ledger: Ledger, event: EventRef, hold: Hold) -> None:
