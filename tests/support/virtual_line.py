@@ -72,8 +72,8 @@ class VirtualLine:
     async def join(self, user: str, number: int = 0) -> Found:
         return await self.visit("j", user, number)
 
-    async def look(self, user: str, number: int = 0, pass_until_ms: int = 0, code: int = 0) -> Found:
-        return await self.visit("p", user, number, pass_until_ms, code)
+    async def look(self, user: str, number: int = 0, pass_until_ms: int = 0) -> Found:
+        return await self.visit("p", user, number, pass_until_ms)
 
     async def leave(self, user: str) -> Found:
         return await self.visit("l", user)

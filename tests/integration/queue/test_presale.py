@@ -8,10 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import redis.asyncio
 from support.eventually import eventually_async
-from support.queue_sale import ORIGIN, Sale
+from support.queue_sale import ORIGIN, Buyer, Sale
 from support.virtual_line import FIRST_MS, MemoryRecords, VirtualLine
 
 from ticketon_contract.config import Challenge, ChallengeMode, Presale
@@ -19,9 +18,6 @@ from ticketon_contract.names import EventRef
 from ticketon_contract.presale import code_of
 from ticketon_dev.stores import RedisServer
 from ticketon_queue.line_store import LineStore
-
-#: Longer than codes wait after Redis forgot.
-A_WHILE_MS = 80_000
 
 
 @pytest.fixture
@@ -35,21 +31,15 @@ async def line(
     await virtual.store.close()
 
 
-async def forgotten(line: VirtualLine) -> None:
-    await line.store._call(("FLUSHALL",))
-    await line.ceilings.rebase(line.store)
-    await line.tick(0, is_open=False)
-
-
-async def test_a_code_gives_one_place_to_whoever_is_first(line: VirtualLine) -> None:
+async def test_a_code_gives_one_place(line: VirtualLine) -> None:
     kim = await line.visit("j", "kim", code=7)
     assert (kim.state, kim.number, kim.new) == ("waiting", 1, True)
     again = await line.visit("j", "kim", code=7)  # the answer was lost, and the join is sent again
-    assert (again.number, again.new, again.by_code) == (1, False, True)
+    assert (again.number, again.new) == (1, False)
     assert (await line.visit("j", "lee", code=7)).state == "spent"
     assert (await line.look("lee")).state == "none"
     other = await line.visit("j", "kim", code=8)  # who has a place spends no second code
-    assert (other.number, other.by_code) == (1, False)
+    assert (other.number, other.new) == (1, False)
     assert (await line.visit("j", "lee", code=8)).number == 2
 
 
@@ -57,82 +47,7 @@ async def test_a_place_that_is_given_up_brings_no_code_back(line: VirtualLine) -
     await line.visit("j", "kim", code=7)
     await line.leave("kim")
     assert (await line.visit("j", "kim", code=7)).state == "spent"
-    assert (await line.visit("j", "lee", code=7)).state == "spent"
     assert (await line.join("kim")).number == 2  # when the sale is open to everybody
-
-
-async def test_after_redis_forgot_codes_wait_until_places_have_shown_up(line: VirtualLine) -> None:
-    place = await line.visit("j", "kim", code=7)
-    await forgotten(line)
-    assert (await line.visit("j", "lee", code=7)).state == "codes"
-    assert (await line.visit("j", "lee", code=8)).state == "codes"
-    assert (await line.look("kim", place.number, code=7)).state == "waiting"
-    line.store.clock_ms += A_WHILE_MS
-    assert (await line.visit("j", "lee", code=7)).state == "spent"
-    assert (await line.visit("j", "lee", code=8)).new
-
-
-async def test_who_shows_up_late_takes_the_place_back_that_was_given_for_the_same_code(line: VirtualLine) -> None:
-    place = await line.visit("j", "kim", code=7)
-    await forgotten(line)
-    line.store.clock_ms += A_WHILE_MS
-    taken = await line.visit("j", "lee", code=7)
-    assert taken.new
-    assert (await line.look("kim", place.number, code=7)).state == "waiting"
-    assert (await line.look("lee", taken.number, code=7)).state == "gone"
-    assert (await line.look("lee")).state == "none"
-    assert (await line.look("kim", place.number, code=7)).number == place.number
-
-
-class Holders:
-    """Buyers with their tokens: number and code, as they were told."""
-
-    def __init__(self, line: VirtualLine) -> None:
-        self.line = line
-        self.tokens: dict[str, tuple[int, int]] = {}
-
-    async def join(self, user: str, code: int) -> None:
-        if user not in self.tokens:
-            found = await self.line.visit("j", user, code=code)
-            if found.new or found.by_code:
-                self.tokens[user] = (found.number, code)
-
-    async def look(self, user: str) -> None:
-        number, code = self.tokens[user]
-        if (await self.line.look(user, number, code=code)).state == "gone":
-            del self.tokens[user]
-
-
-STEPS = st.one_of(
-    st.tuples(st.just("join"), st.sampled_from("abcd"), st.integers(1, 3)),
-    st.tuples(st.just("look"), st.sampled_from("abcd"), st.none()),
-    st.tuples(st.just("forget"), st.none(), st.none()),
-    st.tuples(st.just("wait"), st.none(), st.none()),
-)
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(STEPS, max_size=12))
-async def test_once_everybody_has_been_seen_no_code_has_two_places(line: VirtualLine, steps: list[Any]) -> None:
-    await line.store._call(("FLUSHALL",))
-    await line.ceilings.rebase(line.store)
-    await line.tick(A_WHILE_MS, is_open=False)
-    holders = Holders(line)
-    for what, user, code in steps:
-        match what:
-            case "join":
-                await holders.join(user, code)
-            case "look" if user in holders.tokens:
-                await holders.look(user)
-            case "forget":
-                await forgotten(line)
-            case "wait":
-                await line.tick(A_WHILE_MS, is_open=False)
-    for _ in range(2):
-        for user in list(holders.tokens):
-            await holders.look(user)
-    codes = [code for _, code in holders.tokens.values()]
-    assert len(codes) == len(set(codes))
 
 
 def presale() -> dict[str, Any]:
@@ -166,6 +81,79 @@ async def test_a_crowd_with_the_same_codes_gets_one_place_a_code_over_servers(ma
     assert sorted(answer.status_code for answer in answers) == [201] * 20 + [409] * 60
     assert {slug(answer) for answer in answers if answer.status_code == 409} == {"presale-code-spent"}
     assert {answer.json()["number"] for answer in answers if answer.status_code == 201} == set(range(1, 21))
+
+
+async def join_by(buyer: Buyer, code: str) -> httpx.Response:
+    """Join with a code, again while told to come again; the token is kept where there is one."""
+
+    async def settled() -> httpx.Response | None:
+        answer = await buyer.ask("POST", "/v1/line", json={"presale_code": code})
+        return None if answer.status_code == 503 else answer
+
+    answer = await eventually_async(settled, within_seconds=30)
+    assert answer is not None
+    if answer.status_code in {200, 201}:
+        buyer.token = answer.json()["token"]
+    return answer
+
+
+def only_who(buyer: Buyer) -> Buyer:
+    """The same person without the place's token: another device with the same account, say."""
+    other = buyer.sale.buyer()
+    other.token = buyer.token.split("~")[0]
+    return other
+
+
+async def test_a_code_stays_whose_it_is_when_redis_is_emptied(make_sale: Any, redis_server: RedisServer) -> None:
+    sale: Sale = await make_sale(servers=2, paused=True, **presale())
+    codes = [code_of(number, sale.signer) for number in range(1, 13)]
+    owners = [await sale.buyer().introduce() for _ in codes[:10]]
+    before = [await join_by(owner, code) for owner, code in zip(owners, codes, strict=False)]
+    assert {answer.status_code for answer in before} == {201}
+    numbers = [answer.json()["number"] for answer in before]
+    assert (await join_by(owners[0], codes[10])).json()["number"] == numbers[0]  # a second code is not spent
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        await client.flushall()
+
+    others = [await sale.buyer().introduce() for _ in codes]
+    after = await asyncio.gather(*(join_by(other, code) for other, code in zip(others, codes, strict=True)))
+    assert [answer.status_code for answer in after] == [409] * 10 + [201] * 2
+    assert {slug(answer) for answer in after[:10]} == {"presale-code-spent"}
+    assert min(answer.json()["number"] for answer in after[10:]) > max(numbers)
+
+    same = [await join_by(owner, code) for owner, code in zip(owners[:5], codes, strict=False)]
+    assert {answer.status_code for answer in same} == {200}
+    assert [answer.json()["number"] for answer in same] == numbers[:5]
+    device = only_who(owners[5])  # before the token has shown up again: a place behind, for the time being
+    behind = await join_by(device, codes[5])
+    assert behind.status_code == 201
+    assert [(await owner.look())["number"] for owner in owners[5:]] == numbers[5:]
+
+
+async def test_a_crowd_that_shares_codes_while_redis_is_emptied_gets_one_place_a_code(
+    make_sale: Any, redis_server: RedisServer
+) -> None:
+    sale: Sale = await make_sale(servers=2, paused=True, **presale())
+    codes = [code_of(number, sale.signer) for number in range(1, 16)]
+    few = asyncio.Semaphore(4)  # so that the crowd lasts longer than it takes to empty Redis
+    answers: list[tuple[str, int]] = []
+
+    async def try_it(code: str) -> None:
+        async with few:
+            answers.append((code, (await join_by(await sale.buyer().introduce(), code)).status_code))
+
+    tries = [asyncio.create_task(try_it(code)) for _ in range(4) for code in codes]
+    async with redis.asyncio.from_url(redis_server.url) as client:
+        for so_many in (10, 25):
+
+            async def answered(so_many: int = so_many) -> bool:
+                return len(answers) >= so_many
+
+            await eventually_async(answered, within_seconds=30)
+            await client.flushall()
+    await asyncio.gather(*tries)
+    assert len(answers) == 60
+    assert sorted(code for code, status in answers if status != 409) == sorted(codes)
 
 
 async def test_who_has_a_code_is_let_in_and_holds_before_the_sale_opens(make_sale: Any) -> None:

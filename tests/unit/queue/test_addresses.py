@@ -59,6 +59,7 @@ class Server:
             live=live,
             line=self.line,
             draws=Draws(live, cast("Any", None)),
+            codes=cast("Any", None),
             ledger=cast("Any", None),
             feed=Feed(),
             health=Health(),

@@ -56,6 +56,7 @@ class Server:
             live=self.live,
             line=self.line,
             draws=Draws(self.live, cast("Any", None)),
+            codes=cast("Any", None),
             ledger=cast("Any", None),
             feed=Feed(),
             health=self.health,

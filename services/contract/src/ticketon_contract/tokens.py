@@ -54,7 +54,6 @@ class Place(_Claims):
     number: Annotated[int, Field(alias="n", ge=1)]
     epoch: Annotated[int, Field(alias="ep", ge=0)] = 0
     shown: Annotated[int | None, Field(alias="p", ge=0)] = None
-    code: Annotated[int | None, Field(alias="c", ge=1)] = None  # of the presale, where the place was taken with one
 
 
 class Arrival(_Claims):

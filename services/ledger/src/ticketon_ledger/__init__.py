@@ -7,7 +7,7 @@ Postgres is the only witness of who owns a seat and who paid. Layers, each impor
 - ``database``: the only importer of asyncpg; connection faults become LedgerUnavailable here
 - ``choices``: what this process believes to be free
 - ``seats``, ``holds``, ``payments``, ``settlement``, ``orders``, ``outbox``, ``inventory``: statements
-- ``line``, ``draws``: statements of the waiting line: its ceilings, and the draw of a pre-queue
+- ``line``, ``draws``, ``presale_codes``: statements of the waiting line: its ceilings, the draw of a pre-queue, codes
 - ``refunds``: money that goes back (``refund_plan``: what may, pure); ``cancellation``: all of an event's
 - ``announcements``: what the orders topic is told
 - ``ledger``: one object with all of them, which the services use; ``audit``: proves the invariants from the records

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from ticketon_contract.config import EventConfig, Zone
-from ticketon_ledger import cancellation, draws, holds, inventory, line, orders, seats
+from ticketon_ledger import cancellation, draws, holds, inventory, line, orders, presale_codes, seats
 from ticketon_ledger.choices import Choices
 from ticketon_ledger.claims import Claims
 from ticketon_ledger.database import Database
@@ -130,6 +130,10 @@ class Ledger:
     async def begin_epoch(self, event: str, *, after: int) -> Ceilings:
         """Leave epoch ``after`` for the next, once, whoever asks; returns what is in force now."""
         return await line.begin_epoch(self.database, event, after=after)
+
+    async def spend_codes(self, event: str, codes: Sequence[int], buyers: Sequence[str]) -> list[str]:
+        """Spend codes of a presale, each for the buyer beside it where nobody has; whose each is."""
+        return await presale_codes.spend(self.database, event, codes, buyers)
 
     # The draw
 

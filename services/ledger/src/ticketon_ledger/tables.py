@@ -338,3 +338,14 @@ class Arrival(SQLModel, table=True):
     index: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     entry: bytes = Field(sa_type=LargeBinary)
     gone: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class PresaleCode(SQLModel, table=True):
+    """A presale's code, by its number, that was spent. Codes nobody has spent have no row."""
+
+    __tablename__ = "presale_code"
+
+    event: str = _text(key=True)
+    code: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    buyer: str = _text()
+    spent_at: datetime = _time()

@@ -13,6 +13,7 @@ from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import Ledger
 from ticketon_queue import credentials
+from ticketon_queue.codes import Codes
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
@@ -34,6 +35,7 @@ class Context:
     live: LiveEvent
     line: Line
     draws: Draws
+    codes: Codes
     ledger: Ledger
     feed: Feed
     health: Health

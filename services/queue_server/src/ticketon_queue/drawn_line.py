@@ -12,13 +12,13 @@ from typing import TypeVar
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Pass, Place
 from ticketon_http.live import LiveEvent
-from ticketon_ledger import DrawPending, LedgerUnavailable
+from ticketon_ledger import DrawPending
 from ticketon_queue.admission import draw_retry_seconds
-from ticketon_queue.batches import OverloadedError
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.draws import Draws
-from ticketon_queue.line import RETRY_SECONDS, Line, Standing, State
+from ticketon_queue.line import Line, Standing, State
 from ticketon_queue.line_store import LineStore
+from ticketon_queue.recording import recorded, unavailable
 
 ResultT = TypeVar("ResultT")
 #: A join that meets the closing of the log, or a commitment that this server has not seen, begins anew so often.
@@ -116,8 +116,7 @@ class DrawnLine(Line):
     def _ready(self) -> None:
         """Raises UNAVAILABLE where places are to be drawn and the ledger has not said so yet; the ticker asks it."""
         if self._live.config.drawn and not self._draws.known:
-            detail = "the draw is being prepared; come again"
-            raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS)
+            raise unavailable("the draw is being prepared; come again")
 
     async def _arrive(self, user: str) -> Standing | None:
         """None where the log has been closed meanwhile."""
@@ -153,11 +152,4 @@ class DrawnLine(Line):
 
 
 async def _recorded(work: Awaitable[ResultT]) -> ResultT:
-    try:
-        return await work
-    except LedgerUnavailable as error:
-        detail = "arrivals cannot be recorded for a moment; who was told an arrival is recorded"
-        raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS) from error
-    except OverloadedError as error:
-        detail = "more people come at this moment than can be served; come again"
-        raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS) from error
+    return await recorded(work, "arrivals cannot be recorded for a moment; who was told an arrival is recorded")

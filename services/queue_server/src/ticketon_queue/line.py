@@ -19,15 +19,13 @@ from ticketon_ledger import LedgerUnavailable
 from ticketon_queue.admission import Snapshot, eta_seconds, retry_after_seconds
 from ticketon_queue.batches import OverloadedError
 from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.codes import code_spent
 from ticketon_queue.line_store import Found, LineStore, LineUnavailableError, RebaseNeededError, Visit, Visited
+from ticketon_queue.recording import overloaded, unavailable
 from ticketon_queue.visits import Visits
 
 log = logging.getLogger(__name__)
 
-#: Redis and Postgres come back in seconds; jitter comes from the clients' own arrival.
-RETRY_SECONDS = 2
-#: Codes wait for a minute or so after Redis forgot.
-CODES_SECONDS = 20
 #: Older figures are not answered from while Redis can be asked.
 FRESH_SECONDS = 1.0
 #: Whoever is admitted, done or gone has little to look for.
@@ -35,7 +33,7 @@ SETTLED_SECONDS = 20.0
 #: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
 _TRIES = 4
 #: What a visit may find that has to be put right, or refused, before it is an answer.
-_UNUSUAL = frozenset({"full", "ahead", "closed", "spent", "codes"})
+_UNUSUAL = frozenset({"full", "ahead", "closed", "spent"})
 
 
 class State(StrEnum):
@@ -63,16 +61,11 @@ class Standing:
     new: bool = False
     kept: bool = False
     arrival: Arrival | None = None
-    code: int | None = None  # of the presale, where the place was given for one
-
-
-def _unavailable(detail: str) -> ProblemError:
-    return ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=RETRY_SECONDS)
 
 
 def _away(error: LineUnavailableError) -> ProblemError:
     log.debug("the line is away", extra={"error": str(error)})
-    return _unavailable("the line is away for a moment; your place is kept")
+    return unavailable("the line is away for a moment; your place is kept")
 
 
 class Line:
@@ -115,19 +108,16 @@ class Line:
     ) -> Standing:
         """Take a place, or find the one there is. Raises NOT_OPEN, CLOSING, UNAVAILABLE.
 
-        ``code``: the number of a presale's code, which a new place spends. Raises CODE_SPENT.
+        ``code``: the number of a presale's code that is this buyer's (``codes``) and gives one new place. Raises
+        CODE_SPENT where it has.
         """
         visit = _visit("j", user, place, held_pass)
         visited, found = await self._visit(visit._replace(code=code) if code else visit)
         if found.state == "closed":
             raise self._refusal()
         if found.state == "spent":
-            raise ProblemError(Problem.CODE_SPENT, "this code has given a place; each gives one")
-        if found.state == "codes":
-            detail = "the line is being put in order, and codes wait for those who have places; come again"
-            raise ProblemError(Problem.UNAVAILABLE, detail, retry_after_seconds=CODES_SECONDS)
-        standing = self._standing(visited.epoch, found, place)
-        return replace(standing, code=code) if found.by_code or (found.new and code) else standing
+            raise code_spent()
+        return self._standing(visited.epoch, found, place)
 
     async def look(
         self,
@@ -216,7 +206,7 @@ class Line:
 
     def _waiting(self, place: Place) -> Standing:
         position = _never_higher(self.snapshot.position(place.number), place)
-        return Standing(self._waiting_state(), place.number, position, place.epoch, code=place.code)
+        return Standing(self._waiting_state(), place.number, position, place.epoch)
 
     def _waiting_state(self) -> State:
         now = datetime.now(UTC)
@@ -228,8 +218,7 @@ class Line:
         state = self._waiting_state() if found.state == "waiting" else State(found.state)
         until = found.session_until_ms / 1000 if found.session_until_ms else None
         same = place if place is not None and place.number == found.number else None
-        code = None if same is None else same.code
-        return Standing(state, found.number, _never_higher(found.position, same), epoch, until, found.new, code=code)
+        return Standing(state, found.number, _never_higher(found.position, same), epoch, until, found.new)
 
     def _refusal(self) -> ProblemError:
         config = self._live.config
@@ -269,17 +258,17 @@ class Line:
         except LineUnavailableError as error:
             raise _away(error) from error
         except RebaseNeededError as error:  # again, while it was put right
-            raise _unavailable("the line is being put in order; your place is kept") from error
+            raise unavailable("the line is being put in order; your place is kept") from error
         except LedgerUnavailable as error:
-            raise _unavailable("no new places can be recorded for a moment; places are kept") from error
+            raise unavailable("no new places can be recorded for a moment; places are kept") from error
         except OverloadedError as error:
-            raise _unavailable("more people come at this moment than can be served; come again") from error
-        raise _unavailable("the line is being put in order; your place is kept")
+            raise overloaded() from error
+        raise unavailable("the line is being put in order; your place is kept")
 
     async def _explain(self, visit: Visit, visited: Visited) -> Visit:
         """A number that Redis never gave out: it forgot, or the number is of a sale that was deleted."""
         if visit.number > await self._ceilings.recorded_issued():
-            return visit._replace(number=0, pass_until_ms=0, code=visit.code if visit.what == "j" else 0)
+            return visit._replace(number=0, pass_until_ms=0)
         await self._ceilings.rebase(self._store, suspect_epoch=visited.epoch)
         return visit
 
@@ -292,5 +281,4 @@ def _never_higher(position: int, place: Place | None) -> int:
 def _visit(what: str, user: str, place: Place | None, held_pass: Pass | None) -> Visit:
     number = held_pass.number if held_pass is not None else place.number if place is not None else 0
     until = held_pass.expires_at * 1000 if held_pass is not None and held_pass.expires_at > time.time() else 0
-    code = place.code if place is not None and what == "p" else None
-    return Visit(what, user, number, until, code or 0)  # type: ignore[arg-type]
+    return Visit(what, user, number, until)  # type: ignore[arg-type]

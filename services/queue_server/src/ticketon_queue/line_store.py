@@ -41,7 +41,7 @@ class RebaseNeededError(Exception):
 class Visit(NamedTuple):
     """What a buyer wants: ``j`` join, ``p`` look at the place, ``l`` leave. ``number`` is 0 without a place token.
 
-    ``code``: the number of the presale's code that is to be spent, or that the place was given for; 0 without.
+    ``code``: the number of the presale's code that a new place is for; 0 without.
     """
 
     what: Literal["j", "p", "l"]
@@ -52,10 +52,10 @@ class Visit(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A place as Redis sees it: ``state`` is waiting, admitted, done, gone, none, closed, full, ahead, spent or codes.
+    """A place as Redis sees it: ``state`` is waiting, admitted, done, gone, none, closed, full, ahead or spent.
 
     ``full``: the ceiling has to be raised first. ``ahead``: the number is above all that this Redis gave out.
-    ``spent``: the code has given a place. ``codes``: whether it has is not known yet, for Redis forgot.
+    ``spent``: the code has given a place.
     """
 
     state: str
@@ -63,7 +63,6 @@ class Found(NamedTuple):
     position: int
     session_until_ms: int
     new: bool
-    by_code: bool = False  # the place was given for the code of this visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +139,7 @@ class LineStore:
             what = f"{visit.what}{visit.code}" if visit.code else visit.what
             arguments += (what, visit.user, visit.number, visit.pass_until_ms)
         _, epoch, issued, serving, ceiling, found = await self._script_call("visit", arguments)
-        places = [
-            Found(state, number, position, until, new == 1, new == 2) for state, number, position, until, new in found
-        ]
+        places = [Found(state, number, position, until, bool(new)) for state, number, position, until, new in found]
         return Visited(epoch, issued, serving, ceiling, places)
 
     async def advance(self, rules: Admission, *, is_open: bool) -> Advanced:

@@ -20,6 +20,7 @@ from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.api.seat_routes import SeatRoutes
 from ticketon_queue.api.seats import Seats
 from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.codes import Codes
 from ticketon_queue.context import Context
 from ticketon_queue.drawn_line import DrawnLine
 from ticketon_queue.draws import Draws
@@ -77,6 +78,7 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
             live=live,
             line=line,
             draws=draws,
+            codes=Codes(ledger, str(ref)),
             ledger=ledger,
             feed=Feed(),
             health=health,

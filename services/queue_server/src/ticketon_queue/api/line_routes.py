@@ -158,15 +158,31 @@ class LineRoutes:
             if not code:
                 raise ProblemError(Problem.CODE_INVALID, "this is no code of this presale; check it letter by letter")
         self._challenge(request, buyer, brought.challenge)
+        if code:
+            return await self._by_code(buyer, code)
+        return await line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
+
+    async def _by_code(self, buyer: Credentials, code: int) -> Standing:
+        """Spend a code for a place. Who has a place spends none."""
+        line = self._context.line
+        standing = await self._standing(buyer)
+        if standing is not None:
+            return standing
+        if self._context.live.config.joins_open(datetime.now(UTC)):  # who gets no place keeps the code
+            await self._context.codes.spend(code, buyer.user)
         return await line.join(buyer.user, buyer.place, buyer.held_pass, buyer.arrival, code)
 
     async def _without_code(self, buyer: Credentials) -> Standing:
         """Return the place that there is: in a presale nobody takes one without a code."""
-        if buyer.place is not None:
-            standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
-            if standing is not None and standing.state is not State.GONE:
-                return standing
-        raise ProblemError(Problem.CODE_WANTED, "places are given by code now: POST with presale_code")
+        standing = None if buyer.place is None else await self._standing(buyer)
+        if standing is None:
+            raise ProblemError(Problem.CODE_WANTED, "places are given by code now: POST with presale_code")
+        return standing
+
+    async def _standing(self, buyer: Credentials) -> Standing | None:
+        """Return the place that somebody has, None for who has none, or none any more."""
+        standing = await self._context.line.look(buyer.user, buyer.place, buyer.held_pass, buyer.arrival)
+        return None if standing is None or standing.state is State.GONE else standing
 
     def _challenge(self, request: Request, buyer: Credentials, answer: str | None) -> None:
         """Raise CHALLENGE_WANTED where a proof of work is wanted and not brought. Who has a place needs none."""
@@ -236,7 +252,6 @@ class LineRoutes:
                 number=standing.number,
                 epoch=standing.epoch,
                 shown=standing.position,
-                code=standing.code,
             )
             carried = buyer.standing_at(place, held_pass)
         document: dict[str, Any] = {

@@ -7,7 +7,7 @@
 -- left       set of numbers that were given up
 -- reentry    sorted set of numbers that missed their call and wait for another; reentered: all that ever did
 -- confirmed  sorted set of numbers inside a gap whose holders have shown up
--- codes      hash: number of a presale's code that was spent -> '<number in the line>:<user>'
+-- codes      hash: number of a presale's code -> the number in the line that was given for it
 -- rebases    hash: token -> run id, of servers that are about to begin an epoch
 local STATE, MEMBERS, SLOTS, SESSIONS, LEFT, REENTRY, REENTERED, CONFIRMED, CODES, REBASES =
   unpack(KEYS)

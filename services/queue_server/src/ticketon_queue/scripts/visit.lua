@@ -1,7 +1,7 @@
 -- Visits of buyers, many in one call: join (j), poll (p), leave (l); the number of a presale's code may follow the letter.
 -- ARGV: run, clock, session ms, 1 where joins are open; then for each visit: what, user, number of the place token or 0,
 -- end of the pass in ms or 0. Answer: {'ok', epoch, issued, serving, issued ceiling, {state, number, position, end of
--- session ms, 1 where new (2: not new, and given for this code)}...} or {'rebase'}.
+-- session ms, 1 where new}...} or {'rebase'}.
 local now = clock()
 local session_ms, joins_open = tonumber(ARGV[3]), ARGV[4] == '1'
 local state = read('epoch', 'issued', 'serving', 'issued_ceiling')
@@ -69,37 +69,6 @@ local function number_of(user, presented, pass_end)
   return presented, pass_end
 end
 
--- After counters were lost, so were the codes that had been spent. Whoever waits with one shows up within a minute, by
--- the page's own polls; until then a code that seems unspent gives no place.
-local CODES_MS = 75000
-
-local function holder_of(code)
-  local number, user = string.match(redis.call('HGET', CODES, code) or '', '^(%d+):(.*)$')
-  return tonumber(number), user
-end
-
--- A place token says that its place was given for a code. Where Redis had forgotten that, and gave another place for the
--- same code, the earlier of the two stays.
-local function keeps(code, user, number)
-  local other, holder = holder_of(code)
-  if holder == user and other == number then return true end
-  if other and other < number then
-    give_up(user, number)
-    return false
-  end
-  if other then give_up(holder, other) end
-  redis.call('HSET', CODES, code, number .. ':' .. user)
-  return true
-end
-
--- Why a code gives no place now: nil where it does.
-local function refused(code)
-  if holder_of(code) then return { 'spent', 0, 0, 0, 0 } end
-  local reclaim_until = tonumber(redis.call('HGET', STATE, 'reclaim_until')) or 0
-  if now >= reclaim_until - RECLAIM_MS and now < reclaim_until + CODES_MS then return { 'codes', 0, 0, 0, 0 } end
-  return nil
-end
-
 local function visit(what, user, presented, presented_pass_end, code)
   -- Given out by a Redis that this one knows nothing of, or in a sale of the same name that is gone.
   if presented > issued then return { 'ahead', presented, 0, 0, 0 } end
@@ -109,23 +78,21 @@ local function visit(what, user, presented, presented_pass_end, code)
     return { 'gone', number, 0, 0, 0 }
   end
   if number > 0 then
-    if code and what == 'p' and not keeps(code, user, number) then return { 'gone', number, 0, 0, 0 } end
     local place = look(number, pass_end)
-    if code and what == 'j' and holder_of(code) == number then place[5] = 2 end
     if what == 'p' or place[1] ~= 'gone' then return place end
   elseif what == 'p' then
     return { 'none', 0, 0, 0, 0 }
   end
   if not joins_open then return { 'closed', number, 0, 0, 0 } end
-  local refusal = code and refused(code)
-  if refusal then return refusal end
+  -- Whose a code is, the ledger says before; here it gives one place, also to who gave that up.
+  if code and redis.call('HEXISTS', CODES, code) == 1 then return { 'spent', 0, 0, 0, 0 } end
   if issued >= ceiling then return { 'full', 0, 0, 0, 0 } end
   -- An old token of this buyer that comes late must not take the new place away again.
   if number > 0 then redis.call('SADD', LEFT, number) end
   issued = issued + 1
   redis.call('HSET', MEMBERS, user, issued)
   redis.call('HSET', STATE, 'issued', issued)
-  if code then redis.call('HSET', CODES, code, issued .. ':' .. user) end
+  if code then redis.call('HSET', CODES, code, issued) end
   local place = waiting(issued)
   place[5] = 1
   return place
