@@ -139,6 +139,34 @@ async def test_an_append_and_the_closing_that_meet_leave_one_of_two_logs(ledger:
     assert [first_head(event, draw.commitment), *heads(first_head(event, draw.commitment), log)][-1] == draw.head
 
 
+async def test_who_leaves_as_the_log_closes_has_left_before_or_is_told_that_it_is_closed(
+    ledger: Ledger, event: EventRef
+) -> None:
+    await commit(ledger, event)
+    people = entries(event, *(f"buyer-{number}" for number in range(60)))
+    await ledger.append_arrivals(str(event), people)
+    await let_close(ledger, event)
+
+    async def leave(entry: bytes) -> bytes | None:
+        try:
+            await ledger.leave_draw(str(event), [entry])
+        except LogClosed:
+            return None
+        return entry
+
+    async def close() -> set[bytes]:
+        """Close the log in the middle of it all; who is gone then."""
+        await ledger.close_log(str(event), secret=SECRET)
+        return {entry for _, entry in await ledger.gone_arrivals(str(event))}
+
+    first = [asyncio.create_task(leave(entry)) for entry in people[:30]]
+    closing = asyncio.create_task(close())
+    left = await asyncio.gather(*first, *(leave(entry) for entry in people[30:]))
+    gone = await closing
+    assert gone == {entry for entry in left if entry is not None}
+    assert gone == {entry for _, entry in await ledger.gone_arrivals(str(event))}
+
+
 async def test_another_secret_closes_nothing(ledger: Ledger, event: EventRef) -> None:
     await commit(ledger, event)
     await let_close(ledger, event)
@@ -174,13 +202,14 @@ async def test_who_left_before_the_draw_is_not_found_stays_in_the_log_and_may_co
     await commit(ledger, event)
     kim, lee = entries(event, "kim", "lee")
     await ledger.append_arrivals(str(event), [kim, lee])
-    await ledger.leave_draw(str(event), kim)
+    await ledger.leave_draw(str(event), [kim])
     assert await ledger.gone_arrivals(str(event)) == [(1, kim)]
     assert dict(await ledger.find_arrivals(str(event), [kim])) == {}
     assert [one.index for one in await ledger.append_arrivals(str(event), [kim])] == [1]
     assert await ledger.gone_arrivals(str(event)) == []
-    await ledger.leave_draw(str(event), lee)
+    await ledger.leave_draw(str(event), [lee])
     await let_close(ledger, event)
     await ledger.close_log(str(event), secret=SECRET)
-    await ledger.leave_draw(str(event), kim)  # too late for the draw: the line is left instead
+    with pytest.raises(LogClosed):  # too late for the draw: the line is left instead
+        await ledger.leave_draw(str(event), [kim])
     assert await ledger.gone_arrivals(str(event)) == [(2, lee)]

@@ -153,6 +153,34 @@ async def test_places_are_what_anybody_recomputes_and_later_arrivals_queue_behin
     assert first["number"] == in_order[0].number
 
 
+async def test_who_leaves_as_the_log_closes_is_skipped(make_sale: Any) -> None:
+    sale: Sale = await make_sale(servers=2, **drawn(paused=True))
+    await sale.until_the_draw_is_committed()
+    buyers = await arrivals(sale, 24)
+    await the_time_comes(sale)
+
+    async def leave(buyer: Buyer) -> None:
+        async def left() -> bool:
+            return (await buyer.ask("DELETE", "/v1/line")).status_code == 204
+
+        await eventually_async(left, within_seconds=30)
+
+    async def leave_later(buyer: Buyer, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # some before the closing, some after it, some in between
+        await leave(buyer)
+
+    await asyncio.gather(*(leave_later(buyer, 0.02 * turn) for turn, buyer in enumerate(buyers[:16])))
+    await published(sale)
+
+    async def waiting() -> bool:
+        return await _waiting(sale) == 8
+
+    await eventually_async(waiting, within_seconds=30)
+    again = sale.buyer()
+    again.token = buyers[0].token.split("~")[0]
+    assert (await again.join())["number"] > 24
+
+
 async def test_a_redis_that_is_emptied_before_and_after_the_draw_changes_no_place(
     make_sale: Any, redis_server: RedisServer
 ) -> None:

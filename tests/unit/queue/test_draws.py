@@ -41,6 +41,7 @@ class FakeLedger:
     refusal: str = ""
     away: bool = False
     log: list[bytes] = field(default_factory=list)
+    gone: list[tuple[int, bytes]] = field(default_factory=list)
     appends: int = 0
     commitments: int = 0
 
@@ -82,11 +83,14 @@ class FakeLedger:
     async def find_arrivals(self, event: str, entries: Sequence[bytes]) -> Mapping[bytes, int]:
         self._answer()
         assert event
-        return {entry: self.log.index(entry) + 1 for entry in entries if entry in self.log}
+        gone = {entry for _, entry in self.gone}
+        return {entry: self.log.index(entry) + 1 for entry in entries if entry in self.log and entry not in gone}
 
-    async def leave_draw(self, event: str, entry: bytes) -> None:
+    async def leave_draw(self, event: str, entries: Sequence[bytes]) -> None:
         assert event
-        self.log.remove(entry)
+        if self.record is None or self.record.closed_at is not None:
+            raise LogClosed
+        self.gone += [(self.log.index(entry) + 1, entry) for entry in entries]
 
     async def close_log(self, event: str, *, secret: bytes) -> Draw:
         assert event
@@ -98,7 +102,7 @@ class FakeLedger:
 
     async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]:
         assert event
-        return []
+        return self.gone
 
     def due(self) -> None:
         assert self.record is not None
@@ -238,6 +242,23 @@ async def test_who_left_before_the_draw_has_no_place() -> None:
     await line.join("kim", None, None)
     await line.leave("kim", None)
     assert await line.look("kim", None, None) is None
+
+
+async def test_who_leaves_as_another_server_closes_the_log_leaves_the_place_that_was_drawn() -> None:
+    ledger, store = FakeLedger(), FakeStore(found("gone"))
+    line = await a_line(ledger, store=store)
+    arrival = (await line.join("kim", None, None)).arrival
+    ledger.due()
+    assert ledger.record is not None
+    secret = live().signer.derive(Purpose.DRAW, ledger.record.key_id, ledger.record.nonce)
+    await ledger.close_log(str(EVENT), secret=secret)  # of which this server has not heard yet
+    with pytest.raises(ProblemError) as refused:  # the line has not begun: nothing is left, and nobody told otherwise
+        await line.leave("kim", None, arrival)
+    assert refused.value.problem is Problem.UNAVAILABLE
+    line.see(Snapshot(epoch=2, issued=1, serving=0, waiting=1))
+    await line.leave("kim", None, arrival)
+    assert [(visit.what, visit.user, visit.number) for visit in store.visits] == [("l", "kim", 1)]
+    assert ledger.gone == []
 
 
 async def test_a_draw_that_was_committed_to_takes_place_whatever_the_configuration_says_then() -> None:

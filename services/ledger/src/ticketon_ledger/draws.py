@@ -37,10 +37,7 @@ WITH appended AS (INSERT INTO arrival (event, index, entry) SELECT $1, * FROM un
 UPDATE draw SET arrivals = $4, head = $5 WHERE event = $1
 """
 _BACK = "UPDATE arrival SET gone = false WHERE event = $1 AND entry = ANY($2)"
-_LEAVE = """
-UPDATE arrival SET gone = true FROM draw
-WHERE arrival.event = $1 AND entry = $2 AND draw.event = $1 AND draw.closed_at IS NULL
-"""
+_LEAVE = "UPDATE arrival SET gone = true WHERE event = $1 AND entry = ANY($2)"
 _MOVE = f"""
 UPDATE draw SET generation = $3,
     closes_at = CASE WHEN $2 > closes_at OR arrivals = 0 THEN $2 ELSE closes_at END,
@@ -124,9 +121,17 @@ async def find(database: Statements, event: str, entries: Sequence[bytes]) -> Ma
     return {row["entry"]: row["index"] for row in rows if not row["gone"]}
 
 
-async def leave(database: Statements, event: str, entry: bytes) -> None:
-    """Note that who came has left; without effect after the closing. The entry stays: the log only grows."""
-    await database.fetch(_LEAVE, event, entry)
+async def leave(database: Database, event: str, entries: Sequence[bytes]) -> None:
+    """Note that who came has left, all or none; raises LogClosed. The entries stay: the log only grows."""
+
+    async def work(transaction: Transaction) -> None:
+        # The closing takes the same lock: it comes before, and says so here, or it finds everybody noted who left.
+        log = await transaction.fetchrow(_LOCK, event)
+        if log is None or log["closed_at"] is not None:
+            raise LogClosed
+        await transaction.fetch(_LEAVE, event, entries)
+
+    await database.in_transaction(work)
 
 
 async def move(database: Statements, event: str, *, closes_at: datetime, generation: int) -> Draw | None:

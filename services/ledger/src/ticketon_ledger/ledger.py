@@ -167,9 +167,9 @@ class Ledger:
         """Indices of the entries that are in the log."""
         return await draws.find(self.database, event, entries)
 
-    async def leave_draw(self, event: str, entry: bytes) -> None:
-        """Note that who came has left; the entry stays."""
-        await draws.leave(self.database, event, entry)
+    async def leave_draw(self, event: str, entries: Sequence[bytes]) -> None:
+        """Note that who came has left; the entries stay. Raises LogClosed."""
+        await draws.leave(self.database, event, entries)
 
     async def close_log(self, event: str, *, secret: bytes) -> Draw:
         """Close the log when its time has come, once; the draw as it is. Raises ValueError for another secret."""

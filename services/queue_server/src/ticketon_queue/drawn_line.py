@@ -91,14 +91,19 @@ class DrawnLine(Line):
         return await super().look(user, place, held_pass)
 
     async def leave(self, user: str, place: Place | None, arrival: Arrival | None = None) -> None:
-        """Give the place up. An arrival stays in the log, and the number drawn for it is skipped."""
+        """Give the place up. An arrival stays in the log, and the number drawn for it is skipped.
+
+        Whoever leaves as the log is closed has left before, or leaves the place that was drawn, once it is known.
+        """
         if place is None:
             self._ready()
-            if self._draws.open:
-                return await _recorded(self._draws.leave(user))
+            if self._draws.open and await _recorded(self._draws.leave(user)):
+                return
             found = await self._drawn(user, arrival)
+            if isinstance(found, Standing) and self._draws.record is not None:
+                raise unavailable("places are being drawn; leave again in a moment")
             place = found if isinstance(found, Place) else None
-        return await super().leave(user, place)
+        await super().leave(user, place)
 
     def retry_after(self, standing: Standing) -> float:
         record = self._draws.record

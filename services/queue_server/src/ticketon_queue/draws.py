@@ -52,7 +52,7 @@ class Records(Protocol):
 
     async def find_arrivals(self, event: str, entries: Sequence[bytes]) -> Mapping[bytes, int]: ...
 
-    async def leave_draw(self, event: str, entry: bytes) -> None: ...
+    async def leave_draw(self, event: str, entries: Sequence[bytes]) -> None: ...
 
     async def close_log(self, event: str, *, secret: bytes) -> Draw: ...
 
@@ -76,6 +76,7 @@ class Draws:
         self._turn = asyncio.Lock()
         self._appends: Batches[bytes, Logged] = Batches(self._append, most=MOST_ENTRIES)
         self._finds: Batches[bytes, int | None] = Batches(self._find, most=MOST_ENTRIES)
+        self._leaves: Batches[bytes, None] = Batches(self._leave, most=MOST_ENTRIES)
         self._places: array[int] | None = None
         self._ordering: asyncio.Task[None] | None = None
 
@@ -156,8 +157,14 @@ class Draws:
         index = await self._finds.submit(draw.entry_of(self._event, user))
         return None if index is None else Arrival(user=user, index=index)
 
-    async def leave(self, user: str) -> None:
-        await self._records.leave_draw(self._event, draw.entry_of(self._event, user))
+    async def leave(self, user: str) -> bool:
+        """Record that somebody has left before the draw; False where the log is closed: there is a place to leave."""
+        try:
+            await self._leaves.submit(draw.entry_of(self._event, user))
+        except LogClosed:
+            await self.refresh(due=True)
+            return False
+        return True
 
     def number(self, index: int) -> int | None:
         """The number that was drawn for an arrival; None while the order is being worked out."""
@@ -178,6 +185,10 @@ class Draws:
     async def _find(self, entries: list[bytes]) -> list[int | None]:
         found = await self._records.find_arrivals(self._event, entries)
         return [found.get(entry) for entry in entries]
+
+    async def _leave(self, entries: list[bytes]) -> list[None]:
+        await self._records.leave_draw(self._event, entries)
+        return [None] * len(entries)
 
     async def _commit(self, config: EventConfig) -> Draw | None:
         if self._refused_generation == config.generation:
