@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.draw_by_the_page import places_by_the_page, root_by_the_page
 
-from ticketon_contract.draw import commitment_of, entry_of, first_head, heads, places
+from ticketon_contract.draw import commitment_of, entry_of, first_head, heads, no_places, place, places
 
 EVENT = "shows/gala"
 SECRET = bytes(range(32))
@@ -36,6 +36,13 @@ def test_an_implementation_written_from_the_page_agrees(users: list[str], secret
 @given(st.integers(0, 300), st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
 def test_everybody_gets_one_place_and_every_place_goes_to_somebody(arrivals: int, secret: bytes, root: bytes) -> None:
     assert sorted(places(secret, root, arrivals)) == list(range(1, arrivals + 1))
+
+
+def test_places_are_worked_out_in_small_steps_and_are_the_same() -> None:
+    found = no_places(20_000)
+    steps = sum(1 for _ in place(SECRET, ROOT, found))
+    assert steps >= 1_024 + 20
+    assert found.tolist() == places_by_the_page(SECRET.hex(), ROOT.hex(), 20_000)
 
 
 def test_appending_in_two_steps_is_appending_at_once() -> None:

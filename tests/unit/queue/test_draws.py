@@ -26,7 +26,7 @@ from ticketon_queue.api.line_routes import JoinBody, LineRoutes
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.drawn_line import DrawnLine
-from ticketon_queue.draws import Draws
+from ticketon_queue.draws import FEW_ARRIVALS, Draws
 from ticketon_queue.line import State
 
 EVENT = EventRef("shows", "gala")
@@ -235,6 +235,28 @@ async def test_a_drawn_number_is_the_one_that_the_rules_give() -> None:
         standing = await line.look(arrival.user, None, None, arrival)
         assert standing is not None
         assert (standing.number, standing.epoch) == (expected[arrival.index - 1], 2)
+
+
+async def test_everybody_is_answered_while_many_places_are_drawn() -> None:
+    ledger, many = FakeLedger(), 3 * FEW_ARRIVALS
+    line = await a_line(ledger)
+    ledger.due()
+    assert ledger.record is not None
+    ledger.record = replace(ledger.record, arrivals=many)
+    await line._draws.refresh()
+    line.see(Snapshot(epoch=2, issued=many, serving=0, waiting=many))
+    arrival, answered = Arrival(user="kim", index=many), 0
+    while True:
+        standing = await line.look("kim", None, None, arrival)
+        assert standing is not None
+        if standing.number:
+            break
+        assert standing.state is State.PRE_QUEUE
+        answered += 1
+        await asyncio.sleep(0)
+    record = ledger.record
+    assert standing.number == places(record.secret or b"", record.head, many)[-1]
+    assert answered > 100
 
 
 async def test_who_left_before_the_draw_has_no_place() -> None:

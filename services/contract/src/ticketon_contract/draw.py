@@ -6,13 +6,20 @@ are SHA-256. Nothing here knows a secret before the log is closed: ``places`` ne
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 
 from ticketon_contract.names import EventRef
 
 HASH_BYTES = 32
 #: Entries on one published page of the log: some 650 kB of text.
 PAGE_ENTRIES = 10_000
+
+#: Scored in about a millisecond.
+STEP_ARRIVALS = 1_000
+#: Scores are sorted range by range: of a million arrivals some thousand at a time, in about a millisecond.
+_RANGES = 1_024
+_RANGE = 2**64 // _RANGES
 
 _ENTRY = b"ticketon/draw/v1/entry\n"
 _LOG = b"ticketon/draw/v1/log\n"
@@ -48,14 +55,31 @@ def places(secret: bytes, root: bytes, arrivals: int) -> "array[int]":
     Arrivals are ordered by the first 8 bytes of SHA-256(key, index), key being SHA-256(secret, root). About a second
     for a million on one core, 4 bytes each kept.
     """
+    found = no_places(arrivals)
+    for _ in place(secret, root, found):
+        pass
+    return found
+
+
+def no_places(arrivals: int) -> "array[int]":
+    """Return room for so many places."""
+    return array("I", bytes(array("I").itemsize * arrivals))
+
+
+def place(secret: bytes, root: bytes, found: "array[int]") -> Iterator[None]:
+    """Fill in the place of every arrival in steps of about a millisecond, for who has other things to do meanwhile."""
     keyed = hashlib.sha256(hashlib.sha256(secret + root).digest())
-    scores = array("Q", bytes(8 * arrivals))
-    for position in range(arrivals):
+    scores = array("Q", bytes(8 * len(found)))
+    ranges = [array("I") for _ in range(_RANGES)]
+    for position in range(len(found)):
         scored = keyed.copy()
         scored.update((position + 1).to_bytes(8, "big"))
-        scores[position] = int.from_bytes(scored.digest()[:8], "big")
-    order = sorted(range(arrivals), key=scores.__getitem__)  # stable: equal scores stay in order of arrival
-    found = array("I", bytes(array("I").itemsize * arrivals))
-    for place, position in enumerate(order, 1):
-        found[position] = place
-    return found
+        scores[position] = score = int.from_bytes(scored.digest()[:8], "big")
+        ranges[score // _RANGE].append(position)
+        if position % STEP_ARRIVALS == 0:
+            yield
+    numbers = count(1)
+    for positions in ranges:
+        for position in sorted(positions, key=scores.__getitem__):  # stable: equal scores stay in order of arrival
+            found[position] = next(numbers)
+        yield
