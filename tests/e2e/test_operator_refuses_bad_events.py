@@ -69,6 +69,10 @@ REFUSED = {
         {"route": {"kind": "None"}, "payments": {"route": "Ingress"}},
         "payments.route Ingress needs route.kind Ingress or HTTPRoute",
     ),
+    "a controller's configuration": (
+        {"route": {"annotations": {"nginx.ingress.kubernetes.io/configuration-snippet": "return 200;"}}},
+        "route.annotations are for certificates and DNS",
+    ),
     "a path that leads elsewhere": ({"route": {"path": "/gala/../admin"}}, "spec.route.path"),
     "a presale that ends in the sale": (
         {"presale": {"opensAt": "2098-01-01T00:00:00Z", "closesAt": "2199-01-01T00:00:00Z"}},

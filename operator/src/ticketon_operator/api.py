@@ -334,9 +334,28 @@ class GatewayRef(ApiModel):
     section_name: ObjectName | None = None
 
 
+#: What a route's annotations may begin with: certificates and DNS. Of others some are the controller's configuration in
+#: so many words (ingress-nginx's snippets, HAProxy's), and who may write a TicketEvent has no such right by that alone.
+ROUTE_ANNOTATIONS = (
+    "cert-manager.io/",
+    "acme.cert-manager.io/",
+    "external-dns.alpha.kubernetes.io/",
+    "networking.gke.io/",
+    "kubernetes.io/ingress.global-static-ip-name",
+)
+
+
 class Route(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
+            rule(
+                "!has(self.annotations) || self.annotations.all(key, "
+                + " || ".join(f"key.startsWith('{prefix}')" for prefix in ROUTE_ANNOTATIONS)
+                + ")",
+                "route.annotations are for certificates and DNS, and begin with one of "
+                + ", ".join(ROUTE_ANNOTATIONS)
+                + ": for any other set route.kind None and write the Ingress yourself",
+            ),
             rule(
                 "self.kind != 'HTTPRoute' || has(self.gatewayRef)",
                 "route.kind HTTPRoute needs route.gatewayRef: name the Gateway that serves the host",
@@ -357,7 +376,8 @@ class Route(ApiModel):
     class_name: ObjectName | None = Field(None, description="The IngressClass; the cluster's default where not set.")
     gateway_ref: GatewayRef | None = None
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] = Field(
-        default_factory=dict, description="Set on the Ingress or HTTPRoute, for certificates and DNS."
+        default_factory=dict,
+        description="Set on the Ingress or HTTPRoute, for certificates and DNS alone.",
     )
     tls: Tls = Field(default_factory=Tls)
 

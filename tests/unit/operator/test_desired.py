@@ -90,6 +90,18 @@ def test_payments_through_the_ingress_close_their_own_address() -> None:
     assert ingress["rules"][0]["http"]["paths"][0]["path"] == "/v1/payments"
 
 
+@pytest.mark.parametrize("kind", ["Ingress", "HTTPRoute"])
+def test_a_route_is_annotated_for_certificates_and_dns_and_for_nothing_else(kind: str) -> None:
+    issuer = {"cert-manager.io/cluster-issuer": "letsencrypt"}
+    others = {
+        "nginx.ingress.kubernetes.io/configuration-snippet": "return 200;",
+        "haproxy.org/backend-config-snippet": "",
+    }
+    gateway = {"gatewayRef": {"name": "public"}} if kind == "HTTPRoute" else {}
+    event = ticket_event(route={**SPEC["route"], "kind": kind, "annotations": issuer | others, **gateway})
+    assert the(event, kind, "gala")["metadata"]["annotations"] == issuer
+
+
 def test_a_change_that_acts_live_rolls_no_pod() -> None:
     event = ticket_event()
     changed = ticket_event(

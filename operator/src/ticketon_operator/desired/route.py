@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ticketon_contract.config import PaymentRoute
-from ticketon_operator.api import RouteKind, TicketEvent, Tls
+from ticketon_operator.api import ROUTE_ANNOTATIONS, RouteKind, TicketEvent, Tls
 from ticketon_operator.desired import payments, queue
 from ticketon_operator.desired.metadata import Component, metadata, ref_of
 
@@ -47,6 +47,12 @@ def _entrances(event: TicketEvent) -> list[_Entrance]:
     return entrances
 
 
+def _annotations(event: TicketEvent) -> dict[str, str]:
+    """Those that may be: a definition of an older version let all of them pass."""
+    asked = event.spec.route.annotations
+    return {key: value for key, value in asked.items() if key.startswith(ROUTE_ANNOTATIONS)}
+
+
 def _ingress(event: TicketEvent, entrance: _Entrance) -> dict[str, Any]:
     route = event.spec.route
     backend = {"service": {"name": entrance.service, "port": {"number": entrance.port}}}
@@ -62,7 +68,7 @@ def _ingress(event: TicketEvent, entrance: _Entrance) -> dict[str, Any]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": metadata(event, entrance.name, entrance.component, dict(route.annotations)),
+        "metadata": metadata(event, entrance.name, entrance.component, _annotations(event)),
         "spec": spec,
     }
 
@@ -84,7 +90,7 @@ def _http_route(event: TicketEvent, entrance: _Entrance) -> dict[str, Any]:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": metadata(event, entrance.name, entrance.component, dict(event.spec.route.annotations)),
+        "metadata": metadata(event, entrance.name, entrance.component, _annotations(event)),
         "spec": {
             "parentRefs": [parent],
             "hostnames": [entrance.host],
