@@ -55,7 +55,8 @@ async def run(site: Site, size: Size, defence: Defence, crowd: Sequence[Agent]) 
         door = Door(web, url, outcome, codes, Random(size.humans))
         agents = [asyncio.create_task(act(door, agent)) for agent in crowd]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(outcome.over.wait(), size.limit_seconds)
+            async with asyncio.timeout(size.limit_seconds):
+                await outcome.over.wait()
         failed = [agent.exception() for agent in agents if agent.done()]
         for agent in agents:
             agent.cancel()

@@ -145,7 +145,8 @@ async def send(
             await asyncio.sleep(max(0.0, begun + turn / per_second - time.perf_counter()))
             while not run.tick():  # noqa: ASYNC110 - there is nothing to wait on
                 await asyncio.sleep(0.0005)
-    await asyncio.wait_for(run.ended, ANSWER_SECONDS + len(requests) / 50)
+    async with asyncio.timeout(ANSWER_SECONDS + len(requests) / 50):
+        await run.ended
     run.outcome.seconds = time.perf_counter() - begun
     for transport, _ in made:
         transport.close()

@@ -73,7 +73,8 @@ class Lease:
             if left <= 0:
                 raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS:.0f} s")
             try:
-                await asyncio.wait_for(self._renew(), left)
+                async with asyncio.timeout(left):
+                    await self._renew()
             except (ConflictError, NotThereError) as error:
                 raise LeaseLostError("somebody else changed or removed the Lease") from error
             except (ClusterError, TimeoutError) as error:
@@ -86,7 +87,8 @@ class Lease:
         manifest = self._manifest(self._held, holder="")
         self._held = None
         try:
-            await asyncio.wait_for(self._cluster.replace(manifest), RENEW_SECONDS)
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._cluster.replace(manifest)
             log.info("the Lease is given back")
         except (ClusterError, TimeoutError) as error:
             log.warning("the Lease was not given back, a standby waits for its end: %s", error)

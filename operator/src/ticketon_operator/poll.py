@@ -63,7 +63,8 @@ class Poller:
                 taken = time.monotonic() - started
                 metrics.POLL_SECONDS.observe(taken)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), max(0.0, POLL_SECONDS - taken))
+                    async with asyncio.timeout(max(0.0, POLL_SECONDS - taken)):
+                        await self._wake.wait()
         finally:
             under_way = [*self._exchanging.values(), *self._following.values()]
             for task in under_way:

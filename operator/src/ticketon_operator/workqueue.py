@@ -49,7 +49,8 @@ class WorkQueue:
                 self._changed.clear()
                 wait = self._start_what_is_due()
                 try:
-                    await asyncio.wait_for(self._changed.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
                 except TimeoutError:
                     continue
         finally:

@@ -54,7 +54,8 @@ async def _ticketon(lab: Lab, event: EventRef, command: str, *options: str) -> A
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), AUDIT_SECONDS)
+            async with asyncio.timeout(AUDIT_SECONDS):
+                output, _ = await process.communicate()
         except TimeoutError:
             process.kill()
             return Audit(124, f"{command} did not end within {AUDIT_SECONDS:.0f} s")

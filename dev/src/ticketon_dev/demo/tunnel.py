@@ -24,7 +24,8 @@ async def serving(argv: Sequence[str]) -> AsyncIterator[int]:
     draining: Awaitable[None] | None = None
     try:
         try:
-            first = (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode()
+            async with asyncio.timeout(START_SECONDS):
+                first = (await process.stdout.readline()).decode()
         except TimeoutError:
             first = ""
         address = _ADDRESS.search(first)

@@ -54,7 +54,8 @@ async def broken(stage: Stage, *, seed: int, most: int, damage: Damage) -> Async
     async def suffer(lane: Lane) -> None:
         for fault in faults(seed, lane):
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), fault.after_seconds)
+                async with asyncio.timeout(fault.after_seconds):
+                    await ended.wait()
             if ended.is_set() or damage.total >= most:
                 return
             damage.counts[fault.kind] += 1

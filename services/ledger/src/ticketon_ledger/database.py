@@ -187,7 +187,8 @@ class Database:
     async def close(self) -> None:
         """Close the connections; those still at work are cut off after COMMAND_SECONDS."""
         try:
-            await asyncio.wait_for(self._pool.close(), COMMAND_SECONDS)
+            async with asyncio.timeout(COMMAND_SECONDS):
+                await self._pool.close()
         except (TimeoutError, *_UNAVAILABLE):
             self._pool.terminate()
 

@@ -128,7 +128,8 @@ class Consumer:
     async def _wait_for_room(self) -> None:
         self._room.clear()
         try:
-            await asyncio.wait_for(self._room.wait(), _FETCH_SECONDS)
+            async with asyncio.timeout(_FETCH_SECONDS):
+                await self._room.wait()
         except TimeoutError:
             return
 

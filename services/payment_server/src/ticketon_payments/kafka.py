@@ -79,7 +79,8 @@ class Bus:
             self._starting.cancel()
         if self._producer is not None:
             with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(self._producer.stop(), REQUEST_MS / 1000)
+                async with asyncio.timeout(REQUEST_MS / 1000):
+                    await self._producer.stop()
 
     async def _start(self) -> None:
         told = ""
@@ -196,7 +197,8 @@ class Feed:
 
     async def _close(self) -> None:
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), REQUEST_MS / 1000)
+            async with asyncio.timeout(REQUEST_MS / 1000):
+                await self._consumer.stop()
 
     def assign(self, partitions: Collection[int]) -> None:
         """Read these partitions, and no others."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from ticketon_contract import connections
 from ticketon_contract.connections import Kafka
 from ticketon_contract.summary import PaymentsSummary
 from ticketon_http import problems
+from ticketon_http.ending import ended
 from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
 from ticketon_http.metrics import Measured
@@ -229,8 +230,8 @@ class PaymentServer:
         try:
             yield
         finally:
-            await _ended([consuming], again_seconds=_CONSUMER_SECONDS)
-            await _ended(tasks, again_seconds=_SWEEPER_SECONDS)
+            await ended([consuming], again_seconds=_CONSUMER_SECONDS)
+            await ended(tasks, again_seconds=_SWEEPER_SECONDS)
             await self._sweepers.close()
             self._refunder.close()
 
@@ -283,15 +284,6 @@ class PaymentServer:
         for store, ok in (("postgres", postgres_ok), ("kafka", self._bus.ok), ("redis", self._line_store.ok)):
             self._health.report(store, ok=ok)
         return False
-
-
-async def _ended(tasks: Collection[asyncio.Task[None]], *, again_seconds: float) -> None:
-    """Cancel until they end: ``asyncio.wait_for`` of Python 3.11 swallows a cancellation that meets its result."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=again_seconds)
 
 
 def route_of(scope: Scope) -> str | None:

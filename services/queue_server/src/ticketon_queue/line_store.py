@@ -117,8 +117,7 @@ class LineStore:
             url,
             decode_responses=True,
             protocol=2,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=None,  # the time-outs are ours: one a call, for all of it
         )
         self._event = event
         self._keys = keys_of(event)
@@ -250,8 +249,9 @@ class LineStore:
         with _faults():
             try:
                 packed = b"".join(pack_command(tuple(command)) for command in commands)
-                await connection.send_packed_command(packed, check_health=False)
-                return [await connection.read_response() for _ in commands]
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await connection.send_packed_command(packed, check_health=False)
+                    return [await connection.read_response() for _ in commands]
             except exceptions.NoScriptError:
                 raise
             except BaseException:
@@ -265,7 +265,8 @@ class LineStore:
         await self._drop()
         connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         with _faults():
-            await connection.connect_check_health(check_health=False, retry_socket_connect=False)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connection.connect_check_health(check_health=False, retry_socket_connect=False)
         self._connection = connection
         self._run = _run_id((await self._exchange(("INFO", "server")))[0])
         await self._load_scripts()

@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from ticketon_contract import connections
+from ticketon_http.ending import ended
 from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
 from ticketon_http.settings import ServerSettings
@@ -36,6 +37,8 @@ from ticketon_queue.ticker import Ticker
 
 #: Holds are short statements; more connections than this only queue inside Postgres, whose default allows 100 in all.
 LEDGER_CONNECTIONS = 5
+#: What the ticker is in the middle of is given up sooner than this.
+TICK_SECONDS = 5.0
 
 
 def assemble(context: Context) -> ASGIApp:
@@ -99,6 +102,5 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
         try:
             yield assemble(context)
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await ended([running], again_seconds=TICK_SECONDS)
             await asyncio.gather(visitors.close(), ticking.close())
