@@ -1,8 +1,7 @@
 """What a buyer carries: the bundle, its parts, cookies."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef

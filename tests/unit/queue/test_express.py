@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 from unit.queue.test_line import EVENT, SNAPSHOT, FakeStore, found, live
@@ -183,7 +184,7 @@ async def test_what_has_to_be_put_right_first_goes_the_whole_way(state: str) -> 
     assert server.counted == []
 
 
-CALLED = WAITING.model_copy(update={"number": 100})
+CALLED = replace(WAITING, number=100)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ CALLED = WAITING.model_copy(update={"number": 100})
         pytest.param("POST", [Identity(user="kim"), WAITING], {}, id="a join with a place"),
         pytest.param("POST", [Identity(user="kim")], {"origin": "https://elsewhere.example"}, id="another site"),
         pytest.param("POST", [Identity(user="kim")], {"sec-fetch-site": "cross-site"}, id="another site, unnamed"),
-        pytest.param("GET", [Identity(user="kim"), WAITING.model_copy(update={"user": "lee"})], {}, id="two people"),
+        pytest.param("GET", [Identity(user="kim"), replace(WAITING, user="lee")], {}, id="two people"),
     ],
 )
 def test_everybody_else_is_left_to_the_application(method: str, claims: list[Any], more: dict[str, str]) -> None:

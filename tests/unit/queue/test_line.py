@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, cast
 
+import msgspec
 import pytest
 from support.virtual_line import MemoryRecords
 
@@ -119,8 +120,8 @@ async def test_who_waits_is_answered_without_redis() -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        PLACE.model_copy(update={"epoch": 2}),  # Redis may have forgotten this buyer
-        PLACE.model_copy(update={"number": 90}),  # called
+        msgspec.structs.replace(PLACE, epoch=2),  # Redis may have forgotten this buyer
+        msgspec.structs.replace(PLACE, number=90),  # called
         None,
     ],
 )
@@ -144,7 +145,7 @@ async def test_old_figures_are_not_answered_from_while_redis_can_be_asked(monkey
 
 
 async def test_a_position_that_was_shown_never_rises() -> None:
-    shown = PLACE.model_copy(update={"shown": 20})
+    shown = msgspec.structs.replace(PLACE, shown=20)
     line = a_line(FakeStore(found(position=40), found(number=600, position=500)))
     from_memory = await line.look("kim", shown, None)
     from_redis = await line.join("kim", shown, None)
@@ -155,7 +156,7 @@ async def test_a_position_that_was_shown_never_rises() -> None:
 
 async def test_without_redis_a_place_and_a_pass_are_kept_and_a_newcomer_is_told_to_come_again() -> None:
     line = a_line(FakeStore(*[LineUnavailableError("away")] * 3))
-    called = await line.look("kim", PLACE.model_copy(update={"number": 90}), None)
+    called = await line.look("kim", msgspec.structs.replace(PLACE, number=90), None)
     assert called is not None
     assert (called.state, called.position, called.kept) == (State.WAITING, 0, True)
     until = int(time.time()) + 60
@@ -231,8 +232,8 @@ async def test_who_is_first_at_the_opening_comes_back_in_time_for_it_and_the_oth
     standing = await line.look("kim", PLACE, None)
     assert standing is not None
     assert standing.state is State.PRE_QUEUE
-    assert line.retry_after(replace(standing, position=1)) <= NEAR_SECONDS
-    assert line.retry_after(replace(standing, position=100_000)) > 3 * NEAR_SECONDS
+    assert line.retry_after(msgspec.structs.replace(standing, position=1)) <= NEAR_SECONDS
+    assert line.retry_after(msgspec.structs.replace(standing, position=100_000)) > 3 * NEAR_SECONDS
 
 
 async def test_of_all_who_meet_the_ceiling_together_one_asks_the_ledger() -> None:

@@ -9,7 +9,8 @@ import hmac
 from collections.abc import Collection, Mapping
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import msgspec
+from msgspec import Meta, field
 
 from ticketon_contract.keys import KeyRing, Purpose
 
@@ -33,67 +34,74 @@ class ExpiredError(TokenError):
     """It was good until its time was over."""
 
 
-class _Claims(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+#: Bounds hold for what is read; what is signed is made here. Claims are msgspec's because every request reads some.
+_User = Annotated[str, Meta(min_length=1, max_length=64)]
+_Id = Annotated[str, Meta(max_length=64)]
+_Count = Annotated[int, Meta(ge=0)]
+_Number = Annotated[int, Meta(ge=1)]
 
 
-class Identity(_Claims):
+class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Identity(_Claims, frozen=True):
     """Who a buyer is for this event. ``user`` is 22 characters of base64url (16 random bytes), or a login's hash."""
 
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
+    user: _User = field(name="u")
 
 
-class Place(_Claims):
+class Place(_Claims, frozen=True):
     """A number in the line. It outlives Redis: presented again, it is the same number.
 
     ``shown`` is the lowest position that its buyer was told: servers may know the line of slightly different moments,
     and a position that was shown never rises.
     """
 
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
-    number: Annotated[int, Field(alias="n", ge=1)]
-    epoch: Annotated[int, Field(alias="ep", ge=0)] = 0
-    shown: Annotated[int | None, Field(alias="p", ge=0)] = None
+    user: _User = field(name="u")
+    number: _Number = field(name="n")
+    epoch: _Count = field(name="ep", default=0)
+    shown: _Count | None = field(name="p", default=None)
 
 
-class Arrival(_Claims):
+class Arrival(_Claims, frozen=True):
     """An arrival before a draw: its ``index`` in the log, and the log's ``head`` (base64url) once it was appended."""
 
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
-    index: Annotated[int, Field(alias="i", ge=1)]
-    head: Annotated[str | None, Field(alias="h", max_length=64)] = None
+    user: _User = field(name="u")
+    index: _Number = field(name="i")
+    head: _Id | None = field(name="h", default=None)
 
 
-class Pass(_Claims):
+class Pass(_Claims, frozen=True):
     """The right to hold seats until ``expires_at`` (seconds since the epoch)."""
 
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
-    number: Annotated[int, Field(alias="n", ge=1)]
-    expires_at: Annotated[int, Field(alias="exp")]
+    user: _User = field(name="u")
+    number: _Number = field(name="n")
+    expires_at: int = field(name="exp")
 
 
-class Challenge(_Claims):
+class Challenge(_Claims, frozen=True):
     """A proof of work that one user is asked for: so many zero ``bits``, until ``expires_at``."""
 
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
-    bits: Annotated[int, Field(alias="b", ge=0, le=256)]
-    expires_at: Annotated[int, Field(alias="exp")]
+    user: _User = field(name="u")
+    bits: Annotated[int, Meta(ge=0, le=256)] = field(name="b")
+    expires_at: int = field(name="exp")
 
 
-class PaymentGrant(_Claims):
+class PaymentGrant(_Claims, frozen=True):
     """The right to pay one hold, from another origin, without a cookie."""
 
-    hold_id: Annotated[str, Field(alias="h", max_length=64)]
-    user: Annotated[str, Field(alias="u", min_length=1, max_length=64)]
-    number: Annotated[int, Field(alias="n", ge=0)] = 0
-    expires_at: Annotated[int, Field(alias="exp")]
+    hold_id: _Id = field(name="h")
+    user: _User = field(name="u")
+    expires_at: int = field(name="exp")
+    number: _Count = field(name="n", default=0)
 
 
-class TicketClaim(_Claims):
+class TicketClaim(_Claims, frozen=True):
     """What a ticket's code proves at the gate."""
 
-    ticket_id: Annotated[str, Field(alias="tk", max_length=64)]
-    seat: Annotated[str, Field(alias="s", max_length=64)]
+    ticket_id: _Id = field(name="tk")
+    seat: _Id = field(name="s")
 
 
 ClaimsT = TypeVar("ClaimsT", bound=_Claims)
@@ -109,7 +117,7 @@ _TYPE_OF_PURPOSE: dict[Purpose, type[_Claims]] = {
 }
 
 #: Asked of the kind: to ask claims for a field that they have not costs as much as a signature.
-_EXPIRING = frozenset(kind for kind in _TYPE_OF_PURPOSE.values() if "expires_at" in kind.model_fields)
+_EXPIRING = frozenset(kind for kind in _TYPE_OF_PURPOSE.values() if "expires_at" in kind.__struct_fields__)
 
 
 _TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
@@ -134,7 +142,7 @@ class Signer:
         self._macs = {kind: _macs(self._keys[purpose]) for purpose, kind in _TYPE_OF_PURPOSE.items()}
 
     def sign(self, claims: _Claims) -> str:
-        payload = _encode(claims.model_dump_json(by_alias=True, exclude_none=True).encode())
+        payload = _encode(msgspec.json.encode(claims))
         signature = _signature(self._macs[type(claims)][self._active], payload)
         return f"{self._active}.{payload.decode()}.{signature.decode()}"
 
@@ -197,6 +205,6 @@ def _verified(token: str, kind: type[ClaimsT], macs: Mapping[str, hmac.HMAC]) ->
         # The MAC is checked over the text as it came, before anything in it is parsed.
         if not hmac.compare_digest(signature.encode(), _signature(mac, payload)):
             raise TokenError("the token's signature does not match")
-        return kind.model_validate_json(_decode(payload))
-    except (binascii.Error, ValueError, ValidationError) as error:
+        return msgspec.json.decode(_decode(payload), type=kind)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise TokenError("the token is malformed") from error

@@ -1,5 +1,6 @@
 """Who may call from a browser: the Origin check of the route's own pages, and CORS for the payment address."""
 
+import functools
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ PREFLIGHT_SECONDS = 600
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@functools.lru_cache(maxsize=16)  # of the configuration: it is asked for with every request that changes something
 def origin_of(url: str) -> str:
     """``scheme://host[:port]`` as browsers send it in Origin: lower case, without the scheme's own port."""
     parts = urlsplit(url)
@@ -33,8 +35,10 @@ def check_origin(headers: Mapping[str, str], url: str, friend: str | None = None
     A client that sends neither Origin nor Sec-Fetch-Site is no browser, and carries nobody's cookie by accident.
     """
     origin = headers.get("origin")
-    allowed = {origin_of(url)} | ({origin_of(friend)} if friend else set())
-    foreign = headers.get("sec-fetch-site") == "cross-site" if origin is None else origin not in allowed
+    if origin is None:
+        foreign = headers.get("sec-fetch-site") == "cross-site"
+    else:
+        foreign = origin != origin_of(url) and not (friend and origin == origin_of(friend))
     if foreign:
         raise ProblemError(Problem.ORIGIN_FORBIDDEN, f"open {url} and act from there")
 

@@ -7,10 +7,12 @@ to take up a call, and once an epoch by everybody, so that a Redis that forgot l
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from random import Random
+
+import msgspec
+from msgspec.structs import replace
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Pass, Place
@@ -46,8 +48,7 @@ class State(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """One buyer's place. ``kept``: Redis is away, and this is told from the tokens alone (epoch -1: from the pass).
 
     ``arrival``: there is no number yet, it will be drawn; number and position are 0 until then.

@@ -2,8 +2,9 @@
 
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from ticketon_contract.problems import Problem, ProblemError
