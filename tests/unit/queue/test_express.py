@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 from unit.queue.test_line import EVENT, SNAPSHOT, FakeStore, found, live
 
-from ticketon_contract.config import Challenge, ChallengeMode
+from ticketon_contract.config import Challenge, ChallengeMode, Login
 from ticketon_contract.tokens import Identity, Pass, Place
 from ticketon_http.express import Answer
 from ticketon_http.health import Health
@@ -139,6 +139,35 @@ async def test_a_cookie_is_read_and_set_as_the_application_does() -> None:
     assert asked.given is not None
     assert any(name == b"set-cookie" and value.startswith(EVENT.cookie.encode()) for name, value in asked.given.headers)
     assert same(asked.given, await server.routes.look(asked.request))
+
+
+async def test_who_has_a_name_is_told_it_as_the_application_does() -> None:
+    server = Server()
+    tokens = server.bearer(Identity(user="kim"), WAITING)["authorization"].removeprefix("Bearer ")
+    asked = Asked("GET", f"{BASE}/v1/identity", {"cookie": f"{EVENT.cookie}={tokens}"})
+    assert server.serve(asked)
+    assert same(asked.given, await server.routes.identity(asked.request))
+    assert server.counted == [("identity", 200)]
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer k0.retired.token"}])
+def test_a_newcomer_is_given_a_name_of_their_own(headers: dict[str, str]) -> None:
+    server = Server()
+    names = set()
+    for _ in range(2):
+        asked = Asked("GET", f"{BASE}/v1/identity", headers)
+        assert server.serve(asked)
+        assert asked.given is not None
+        token = json.loads(asked.given.body)["token"]
+        assert f"{EVENT.cookie}={token};" in dict(asked.given.headers)[b"set-cookie"].decode()
+        names.add(server.live.signer.verify(token, Identity, now=0).user)
+    assert len(names) == 2
+
+
+def test_where_a_login_gives_names_the_application_says_so() -> None:
+    login = Login(issuer="https://login.example.com", audience="tickets", jwks="{}")
+    server = Server(login=login)
+    assert not server.serve(Asked("GET", f"{BASE}/v1/identity", {}))
 
 
 async def test_a_join_is_answered_when_redis_has_as_the_application_answers_it() -> None:

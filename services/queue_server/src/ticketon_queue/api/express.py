@@ -1,4 +1,4 @@
-"""The line's hot calls on the express lane: newcomers' joins, looks of people who wait, the shared part of a poll.
+"""The line's hot calls on the express lane: newcomers' names and joins, looks of people who wait, the shared part.
 
 Each does what ``line_routes`` does, with its code; whatever is unusual is declined, and goes that way as a whole. What
 ``guard`` and ``gateway`` look at is looked at here too: one spelling of an address, the event's own path, the origin.
@@ -54,12 +54,13 @@ class LineExpress:
         self._hot: dict[tuple[bytes, bytes], Handler] = {}
 
     def takes(self, method: bytes, path: bytes) -> bool:
-        """Whether this may be answered here: one of three calls, while the server is not draining."""
+        """Whether this may be answered here: one of four calls, while the server is not draining."""
         config = self._context.live.config
         if config is not self._config:
             self._config, base = config, urlsplit(config.base_url).path
             self._hot = {
                 (b"GET", f"{base}/v1/serving".encode()): self._serving,
+                (b"GET", f"{base}/v1/identity".encode()): self._identity,
                 (b"GET", f"{base}/v1/line".encode()): self._look,
                 (b"POST", f"{base}/v1/line".encode()): self._join,
             }
@@ -76,6 +77,11 @@ class LineExpress:
         begun = time.perf_counter()
         answer = self._line.shared_answer(exchange.headers.get(b"if-none-match"))
         self._answer(exchange, "serving", answer, begun)
+        return True
+
+    def _identity(self, exchange: Exchange) -> bool:
+        begun = time.perf_counter()
+        self._answer(exchange, "identity", self._line.named(_Head(exchange)), begun)
         return True
 
     def _look(self, exchange: Exchange) -> bool:

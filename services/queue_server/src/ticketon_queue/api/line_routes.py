@@ -20,16 +20,16 @@ from ticketon_contract.config import ChallengeMode, EventConfig
 from ticketon_contract.draw import entry_of
 from ticketon_contract.presale import number_of
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Arrival, Identity, Pass, Place
+from ticketon_contract.tokens import Arrival, Pass, Place
 from ticketon_http.express import Answer
 from ticketon_ledger import Draw
 from ticketon_queue import challenge, logins
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.models import ClaimRequest
-from ticketon_queue.api.rendering import compact, entity_tag, json_response
+from ticketon_queue.api.rendering import compact, entity_tag
 from ticketon_queue.client_address import Network, client_of, networks, prefix_of
-from ticketon_queue.context import Context, timestamp
-from ticketon_queue.credentials import Credentials, new_user, set_cookie
+from ticketon_queue.context import Context, Headed, timestamp
+from ticketon_queue.credentials import SEPARATOR, Credentials, new_user, set_cookie
 from ticketon_queue.crowding import Crowding
 from ticketon_queue.line import Standing, State
 
@@ -121,6 +121,10 @@ class LineRoutes:
 
     async def identity(self, request: Request) -> Response:
         """Say who you are for this event, or be given a name nobody can guess."""
+        return _response(self.named(request))
+
+    def named(self, request: Headed) -> Answer:
+        """Do the same, as a plain answer. Raises IDENTITY_REQUIRED where a login gives names."""
         try:
             buyer = self._context.buyer_if_known(request)
         except ProblemError:  # a retired key, another installation: begin anew
@@ -133,12 +137,13 @@ class LineRoutes:
 
     async def claim(self, request: Request) -> Response:
         """Say who you are by your login's word."""
-        return self._identified(await logins.identified(self._context, request, await _claim(request)))
+        return _response(self._identified(await logins.identified(self._context, request, await _claim(request))))
 
-    def _identified(self, buyer: Credentials) -> Response:
-        signer = self._context.live.signer
-        headers = _NO_STORE | {"set-cookie": set_cookie(self._context.live.config.ref.cookie, buyer.bundle(signer))}
-        return json_response({"token": buyer.token(Identity(user=buyer.user), signer)}, headers=headers)
+    def _identified(self, buyer: Credentials) -> Answer:
+        bundle = buyer.bundle(self._context.live.signer)
+        cookie = set_cookie(self._context.live.config.ref.cookie, bundle)
+        headers = [_JSON, _NEVER_STORED, (b"set-cookie", cookie.encode("latin-1"))]
+        return Answer(200, headers, compact({"token": bundle.partition(SEPARATOR)[0]}))
 
     async def join(self, request: Request) -> Response:
         """Take a place in the line, or find the one you have."""

@@ -17,11 +17,6 @@ def entity_tag(body: bytes) -> str:
     return f'"{hashlib.blake2s(body, digest_size=9).hexdigest()}"'
 
 
-def json_response(document: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Answer without a model in between, for routes that many call."""
-    return Response(compact(document), status, headers, "application/json")
-
-
 def cacheable(
     request: Request, body: bytes, *, seconds: int, media_type: str = "application/json", tag: str | None = None
 ) -> Response:
