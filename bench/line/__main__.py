@@ -53,9 +53,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="once, with little in it: whether it runs, not how fast")
     parser.add_argument("--runs", type=int, default=WHOLE.runs, help="medians are of so many (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help="write the page of docs/ too, as its maintainers do")
-    parser.add_argument(
-        "--peer", action="append", default=[], metavar="NAME=URL[#COOKIE]", help="a waiting room beside ours"
-    )
+    parser.add_argument("--peers", type=Path, metavar="FILE", help="other waiting rooms that run here, as TOML")
     parser.add_argument("--render", action="store_true", help="only write docs/ anew from the figures kept there")
     parser.add_argument("--ensure", action="store_true", help="only install what is missing")
     chosen = parser.parse_args(argv)
@@ -63,7 +61,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"no such experiment: {', '.join(sorted(unknown))}; there are {', '.join(EXPERIMENTS)}")
     try:
-        chosen.peer = [Peer.parse(text) for text in chosen.peer]
+        chosen.peers = peers.described(chosen.peers) if chosen.peers else []
     except ValueError as error:
         parser.error(str(error))
     return chosen
@@ -83,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         places = [checkout() / "build" / ("line-quick" if chosen.quick else "line"), *([docs] if chosen.docs else [])]
         scale = QUICK if chosen.quick else replace(WHOLE, runs=chosen.runs)
-        book = uvloop.run(measured(chosen.experiments, chosen.peer, scale, progress, partial(_note, places, docs)))
+        book = uvloop.run(measured(chosen.experiments, chosen.peers, scale, progress, partial(_note, places, docs)))
     except SetupError as error:
         print(f"make bench-line: {error}", file=sys.stderr)
         return 1

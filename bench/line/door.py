@@ -26,7 +26,7 @@ from ticketon_queue.line_store import LineStore, LineUnavailableError, RebaseNee
 from ticketon_queue.visits import MOST_VISITS
 
 ORIGIN, PATH = "https://tickets.example.com", "/show"
-LINE, SERVING = f"{PATH}/v1/line", f"{PATH}/v1/serving"
+LINE, SERVING, IDENTITY = f"{PATH}/v1/line", f"{PATH}/v1/serving", f"{PATH}/v1/identity"
 SERVER_CORE, OTHER_CORE = 0, 1
 QUEUE_SERVER = "ticketon_queue"
 #: Nobody's turn comes while joins and polls are measured.

@@ -25,6 +25,13 @@ class Loaded:
         return self.found.per_second / self.busy
 
 
+def one_after_another(steps: Sequence[Loaded]) -> Loaded:
+    """What comes of visitors who each take all of these steps: times add up, and so does what is used of a core."""
+    seconds = sum(1 / step.found.per_second for step in steps)
+    found = Found(1 / seconds, sum(step.found.p50 for step in steps), sum(step.found.p99 for step in steps), 0)
+    return Loaded(found, sum(1 / step.per_core for step in steps) / seconds)
+
+
 async def under_load(pid: int, work: Awaitable[Found]) -> Loaded:
     """Measure a process, with its children, while the work is done."""
     processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]

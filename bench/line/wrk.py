@@ -22,7 +22,7 @@ _TIMEOUT = "30s"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one run found: answers a second, latencies in ms. ``failed``: not 2xx, or no answer at all."""
+    """What one run found: answers a second, latencies in ms. ``failed``: no good answer, or none at all."""
 
     per_second: float
     p50: float
@@ -41,19 +41,19 @@ async def run(
     *,
     seconds: float,
     tokens: Sequence[str] = (),
+    more: Sequence[str] = (),
     folder: Path,
     connections: int = CONNECTIONS,
-    any_status: bool = False,
 ) -> Found:
     """Ask ``url`` for so long. ``tokens``: the first is sent first; after the last one the first comes again.
 
-    ``any_status``: refusals are answers too. Raises RuntimeError where wrk does not run, or where anything failed: a
+    ``more``: what the script takes beside them. Raises RuntimeError where wrk does not run, or where anything failed: a
     refusal is quicker than an answer.
     """
     file = folder / "tokens.txt"
     file.write_text("\n".join(tokens))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", f"--timeout={_TIMEOUT}"]
-    command += ["-s", str(SCRIPTS / f"{script}.lua"), url, "--", str(file)]
+    command += ["-s", str(SCRIPTS / f"{script}.lua"), url, "--", str(file), *more]
     process = await asyncio.create_subprocess_exec(
         "taskset", "-c", str(OTHER_CORE), *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -62,8 +62,7 @@ async def run(
     if process.returncode or line is None:
         raise RuntimeError(f"wrk did not run: {told}")
     counts = json.loads(line.removeprefix("found "))
-    refused = 0 if any_status else counts["refused"]
-    found = Found(counts["per_second"], counts["p50"], counts["p99"], counts["broken"] + refused)
+    found = Found(counts["per_second"], counts["p50"], counts["p99"], counts["broken"] + counts["refused"])
     if found.failed:
         raise RuntimeError(f"{found.failed} requests of {script} to {url} were not answered well: {told}")
     return found

@@ -21,11 +21,16 @@ function common.in_turn(requests)
   end
 end
 
-function common.done(summary, latency)
+-- refused: how many answers were no good ones.
+function common.tell(summary, latency, refused)
   local errors = summary.errors
   io.write(string.format('found {"per_second": %.1f, "p50": %.4f, "p99": %.4f, "refused": %d, "broken": %d}\n',
     summary.requests * 1e6 / summary.duration, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    refused, errors.connect + errors.read + errors.write + errors.timeout))
+end
+
+function common.done(summary, latency)
+  common.tell(summary, latency, summary.errors.status)
 end
 
 return common

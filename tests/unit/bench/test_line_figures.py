@@ -1,11 +1,15 @@
 """How the line's figures are counted, and held against what they must be."""
 
+from pathlib import Path
+
 import pytest
 
 from bench.decision.figures import Book
 from bench.line import admission, joins, memory, peers, plots
+from bench.line.loaded import Loaded, one_after_another
 from bench.line.peers import Peer
 from bench.line.report import filled, ratio, rows
+from bench.line.wrk import Found
 
 
 def a_book() -> Book:
@@ -54,13 +58,44 @@ def test_admissions_are_counted_from_where_it_has_settled() -> None:
     assert admission.excess(burst, 600) == 49, "of a window that is closed at neither end"
 
 
-def test_a_peer_is_named_by_its_address_on_this_machine() -> None:
-    assert Peer.parse("next=http://127.0.0.1:3000/api/status#id") == Peer(
-        "next", "http://127.0.0.1:3000/api/status", "id"
-    )
-    for text in ("http://127.0.0.1:3000", "next=http://example.com:80/", "next=http://127.0.0.1/"):
-        with pytest.raises(ValueError, match="a peer is written"):
-            Peer.parse(text)
+def test_a_peer_is_described_by_its_addresses_on_this_machine(tmp_path: Path) -> None:
+    file = tmp_path / "peers.toml"
+    file.write_text("""
+[[peer]]
+name = "next"
+first = "http://127.0.0.1:3000/init"
+again = "http://127.0.0.1:3000/status"
+cookie = "id"
+tells = '"position":[1-9]'
+""")
+    assert peers.described(file) == [
+        Peer("next", "http://127.0.0.1:3000/init", '"position":[1-9]', "http://127.0.0.1:3000/status", "id")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no"),
+        ("[[peer]]\nname = 'a'\nfirst = 'http://127.0.0.1:3000/'", "tells"),
+        ("[[peer]]\nname = 'a'\ntells = '#'\nfirst = 'http://example.com:80/'", "a peer is at"),
+        ("[[peer]]\nname = 'a'\ntells = '#'\nfirst = 'http://127.0.0.1/'", "a peer is at"),
+        ("[[peer]]\nname = 'a'\ntells = '['\nfirst = 'http://127.0.0.1:3000/'", "a peer has"),
+    ],
+)
+def test_what_describes_no_peer_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "peers.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        peers.described(file)
+
+
+def test_a_join_in_two_requests_takes_the_time_of_both() -> None:
+    first, then = Loaded(Found(1_000, 1.0, 2.0, 0), busy=0.5), Loaded(Found(250, 3.0, 4.0, 0), busy=0.25)
+    both = one_after_another([first, then])
+    assert both.found.per_second == pytest.approx(200)
+    assert both.per_core == pytest.approx(1 / (1 / 2_000 + 1 / 1_000))
+    assert (both.found.p50, both.found.p99) == (4.0, 6.0)
 
 
 @pytest.mark.parametrize(
