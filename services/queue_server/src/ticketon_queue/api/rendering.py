@@ -3,14 +3,14 @@
 import hashlib
 from typing import Any
 
-from pydantic_core import to_json
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 
 def compact(document: dict[str, Any]) -> bytes:
     """JSON without spaces, UTF-8."""
-    return to_json(document)  # in half the time that the standard library takes
+    return msgspec.json.encode(document)
 
 
 def entity_tag(body: bytes) -> str:
