@@ -8,9 +8,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 MEMBERS := operator services/contract services/http services/ledger services/queue_server services/payment_server cli dev
 STAMP := .venv/.ready
-# Integration tests mostly wait, so three files at a time are run on two cores; the tests of a file keep their order, and
+# Integration tests mostly wait, so four files at a time are run on two cores; the tests of a file keep their order, and
 # files theirs: sorted by how many tests they have, the slow ones of few tests would come last, one beside idle workers.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the targets
@@ -63,7 +63,7 @@ unit: init ## pure tests only, in seconds
 	@.venv/bin/pytest -q -n 2 tests/unit
 
 .PHONY: integration
-integration: init ## against real Redis, Postgres and Kafka processes, a file after the other in each of three workers
+integration: init ## against real Redis, Postgres and Kafka processes, a file after the other in each of four workers
 	@.venv/bin/pytest -q $(SIDE_BY_SIDE) tests/integration
 
 .PHONY: simulation

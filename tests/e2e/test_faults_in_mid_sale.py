@@ -20,7 +20,7 @@ from support.ticket_door import TicketDoor, Visitor, problem
 from .conftest import opened_sales
 
 #: So many tickets are out when the fault strikes: the sale is under way, and far from its end.
-MID_SALE = 10
+MID_SALE = 6
 #: Two a second until the fault has struck: on a slow machine too there are seats left then, and a line. Afterwards
 #: the rest need not take long.
 SLOWLY, QUICKLY = {"perMinute": 120}, {"perMinute": 1200}

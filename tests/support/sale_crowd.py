@@ -12,11 +12,11 @@ from support.sale import LOOK_SECONDS, PER_MINUTE, Sale
 
 from ticketon_dev.crowd import WELL_BEHAVED, CrowdPlan, CrowdResult, Figures, Kind, Mix, Outcome, run_crowd
 from ticketon_dev.crowd.books import compare
-from ticketon_dev.demo.audit import audit, reconcile
+from ticketon_dev.demo.audit import audit_and_reconcile
 
 #: Holds that nobody pays lapse, and a store may be away for a while: whoever wants seats stays until all are sold.
 WAITS_FOR_RETURNS_SECONDS = 90.0
-ARRIVAL_SECONDS = 8.0
+ARRIVAL_SECONDS = 6.0
 #: All seats are sold within seconds here, and the test waits for those who hope.
 RETURNS_PAUSE_SECONDS = (1.0, 2.0)
 #: Longer than the grace: whoever sleeps so long loses their turn, and may come back once.
@@ -151,9 +151,8 @@ def assert_books_equal_orders(sale: Sale, result: CrowdResult, *, others: Collec
 
 def assert_audit_is_clean(sale: Sale) -> None:
     """The records prove seats, money and limits, with the provider's books; each of their lines has its other half."""
-    audited = asyncio.run(audit(sale.lab, sale.ref))
+    audited, reconciled = asyncio.run(audit_and_reconcile(sale.lab, sale.ref))
     assert audited.exit_code == 0, audited.text
-    reconciled = asyncio.run(reconcile(sale.lab, sale.ref))
     assert reconciled.exit_code == 0, reconciled.text
 
 

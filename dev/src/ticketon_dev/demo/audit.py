@@ -23,40 +23,42 @@ async def postgres(lab: Lab) -> AsyncIterator[str]:
 
 async def audit(lab: Lab, event: EventRef) -> Audit:
     """Prove the invariants of one sale."""
-    return await _ticketon(lab, event, "audit")
+    async with _addresses(lab, event) as (url, books):
+        return await _ticketon(url, books, event, "audit")
 
 
-async def reconcile(lab: Lab, event: EventRef) -> Audit:
-    """Compare one sale with the provider's listing, which is never behind here: nothing is too young."""
-    return await _ticketon(lab, event, "reconcile", "--lag", "0")
+async def audit_and_reconcile(lab: Lab, event: EventRef) -> tuple[Audit, Audit]:
+    """Do that, and beside it compare the sale with the provider's listing, which is never behind here."""
+    async with _addresses(lab, event) as (url, books):
+        return await asyncio.gather(
+            _ticketon(url, books, event, "audit"),
+            _ticketon(url, books, event, "reconcile", "--lag", "0"),
+        )
 
 
-async def _ticketon(lab: Lab, event: EventRef, command: str, *options: str) -> Audit:
-    """Run the command as a person would, with ports of 127.0.0.1 in place of the cluster's names."""
+@asynccontextmanager
+async def _addresses(lab: Lab, event: EventRef) -> AsyncIterator[tuple[str, str]]:
+    """Postgres' and the books' URLs, by ports of 127.0.0.1 in place of the cluster's names."""
     async with (
         postgres(lab) as url,
         forwarded(lab.command, event.namespace, "svc/provider", PROVIDER_PORT) as provider,
     ):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *(
-                "-m",
-                "ticketon_cli",
-                command,
-                "--event",
-                str(event),
-                "--books",
-                f"http://127.0.0.1:{provider}",
-                *options,
-            ),
-            env={"TICKETON_POSTGRES_URL": url},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            async with asyncio.timeout(AUDIT_SECONDS):
-                output, _ = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            return Audit(124, f"{command} did not end within {AUDIT_SECONDS:.0f} s")
+        yield url, f"http://127.0.0.1:{provider}"
+
+
+async def _ticketon(url: str, books: str, event: EventRef, command: str, *options: str) -> Audit:
+    """Run the command as a person would."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "ticketon_cli", command, "--event", str(event), "--books", books, *options),
+        env={"TICKETON_POSTGRES_URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(AUDIT_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        return Audit(124, f"{command} did not end within {AUDIT_SECONDS:.0f} s")
     return Audit(process.returncode or 0, output.decode())
