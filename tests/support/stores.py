@@ -22,6 +22,7 @@ from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer, StoreS
 from ticketon_dev.stores.kafka import ensure_kafka
 from ticketon_dev.stores.postgres import ensure_postgres
 from ticketon_dev.stores.redis import ensure_redis
+from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 from ticketon_dev.stores.topics import create_topics
 
 ServerT = TypeVar("ServerT", bound=StoreServer)
@@ -75,6 +76,16 @@ def _served(config: pytest.Config, server: ServerT) -> Iterator[ServerT]:
 def redis_server(pytestconfig: pytest.Config, store_folder: Path, install: Install) -> Iterator[RedisServer]:
     install(ensure_redis)
     yield from _served(pytestconfig, RedisServer(store_folder / "redis", durable=False))
+
+
+@pytest.fixture
+def replicated_redis(store_folder: Path, install: Install) -> Iterator[ReplicatedRedis]:
+    """A Redis of this test's own, which can fail over."""
+    install(ensure_redis)
+    server = ReplicatedRedis(store_folder / f"redis-{secrets.token_hex(6)}", durable=False)
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture(scope="session")

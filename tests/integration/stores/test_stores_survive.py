@@ -11,6 +11,7 @@ from support.eventually import eventually
 from support.stores import CreateTopics
 
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer, StoreError, StoreServer
+from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 
 MESSAGES = [b"one", b"two", b"three"]
 
@@ -138,3 +139,32 @@ def test_what_a_test_did_to_a_server_is_undone_for_the_next(any_server: StoreSer
     any_server.pause()
     any_server.make_available()
     assert any_server.answers()
+
+
+def test_a_replica_that_was_parted_takes_the_address_over_without_what_came_after(
+    replicated_redis: ReplicatedRedis,
+) -> None:
+    address = replicated_redis.url
+    with redis.Redis.from_url(address) as client:
+        client.set("early", "17")
+        replicated_redis.follow()
+        replicated_redis.cut()
+        client.set("late", "18")
+
+    replicated_redis.fail_over()
+
+    with redis.Redis.from_url(address) as client:
+        assert client.mget("early", "late") == [b"17", None]
+        assert client.set("written", "again")
+
+
+def test_a_primary_that_was_left_behind_goes_on_with_what_it_has(replicated_redis: ReplicatedRedis) -> None:
+    with redis.Redis.from_url(replicated_redis.url) as client:
+        replicated_redis.follow()
+        replicated_redis.cut()
+        client.set("here", "17")
+
+        replicated_redis.switch()
+        assert client.get("here") is None  # its old connection was ended, and the address leads elsewhere
+        replicated_redis.switch()
+        assert client.get("here") == b"17"
