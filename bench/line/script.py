@@ -37,4 +37,4 @@ async def join_script(redis: RedisServer) -> JoinScript:
         digest = await client.script_load(source_of("visit"))
         run = (await client.info("server"))["run_id"]
     keys = keys_of(event)
-    return JoinScript(("EVALSHA", digest, str(len(keys)), *keys, run, "0", str(SESSION_MS), "1"))
+    return JoinScript(("EVALSHA", digest, str(len(keys)), *keys, run, "0", "0", str(SESSION_MS), "1"))

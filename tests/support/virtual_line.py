@@ -54,7 +54,7 @@ class VirtualLine:
     serving: int = 0
 
     def __post_init__(self) -> None:
-        self.ceilings = Ceilings(self.records, str(self.event))
+        self.ceilings = Ceilings(self.records, str(self.event), self.store.fence)
 
     @property
     def now_ms(self) -> int:

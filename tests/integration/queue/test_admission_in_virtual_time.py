@@ -389,6 +389,34 @@ async def test_ceilings_read_before_redis_forgot_again_are_not_used(line: Virtua
     assert min(await line.join_many(10, prefix="later")) > max(given_out)
 
 
+async def test_calls_that_run_out_while_redis_is_away_are_made_again_however_often(line: VirtualLine) -> None:
+    line.rules = rules(6_000, max_active=1, grace_seconds=10)
+    await line.join_many(2)
+    await line.ticks(1_000)
+    for _ in range(3):
+        line.store.clock_ms += MINUTE_MS
+        await line.store._call(("HSET", line.event.redis_key("state"), "run", "another"))
+        await line.ceilings.rebase(line.store)
+        assert (await line.look("user-0", number=1)).state == "waiting"
+        await line.ticks(5_000)
+    assert (await line.look("user-0", number=1)).state == "admitted"
+
+
+async def test_a_redis_that_was_left_behind_gives_no_number_in_its_old_epoch(line: VirtualLine) -> None:
+    before = await line.join_many(5)
+    await line.records.begin_epoch(str(line.event), after=line.records.epoch)  # over another Redis, by another server
+    elsewhere = await line.records.raise_ceiling(str(line.event), "issued", at_least=3_000, block=10)
+    await line.ceilings.listen()
+    with pytest.raises(RebaseNeededError):
+        await line.join_many(1, prefix="late")
+    with pytest.raises(RebaseNeededError):
+        await line.tick()
+    await line.ceilings.rebase(line.store)
+    await line.tick()
+    assert min(await line.join_many(5, prefix="late")) > elsewhere
+    assert [(await line.look(f"user-{index}")).number for index in range(5)] == before
+
+
 async def test_servers_that_find_counters_lost_together_begin_one_epoch(
     line: VirtualLine, redis_server: RedisServer
 ) -> None:

@@ -53,6 +53,7 @@ class FakeStore:
         self.visits: list[Visit] = []
         self.raised: list[int] = []
         self.rebased = 0
+        self.reconnected = 0
 
     async def visit(self, visits: list[Visit], *, session_seconds: int, joins_open: bool) -> Visited:
         assert session_seconds > 0
@@ -65,6 +66,9 @@ class FakeStore:
 
     async def held(self) -> Held:
         return Held(usable=False, epoch=3, issued_ceiling=2001)
+
+    async def reconnect(self) -> None:
+        self.reconnected += 1
 
     async def prepare_rebase(self) -> str:
         return "token"
@@ -189,6 +193,7 @@ async def test_a_number_that_redis_never_gave_out_is_lost_or_of_a_sale_that_is_g
     gone = FakeStore(found("ahead", 9000, 0), found(number=501))
     assert (await a_line(gone).join("kim", Place(user="kim", number=9000, epoch=3), None)).number == 501
     assert (gone.rebased, gone.visits[-1].number) == (0, 0)
+    assert (lost.reconnected, gone.reconnected) == (1, 0)  # the address may lead to the Redis that gave it out
 
 
 async def test_what_cannot_be_put_right_now_is_said_with_when_to_come_again() -> None:

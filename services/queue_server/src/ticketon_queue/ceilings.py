@@ -13,6 +13,7 @@ from ticketon_contract.config import Admission
 from ticketon_ledger import Ceilings as Recorded
 from ticketon_ledger import EpochBehind
 from ticketon_queue.admission import Snapshot, issued_block, issued_margin, serving_block, serving_margin
+from ticketon_queue.fence import Fence
 from ticketon_queue.line_store import Advanced, LineStore, RebaseNeededError
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,10 @@ class Ceilings:
     RebaseNeededError: Redis forgot once more meanwhile; call again.
     """
 
-    def __init__(self, records: Records, event: str) -> None:
+    def __init__(self, records: Records, event: str, fence: Fence | None = None) -> None:
         self._records = records
         self._event = event
+        self._fence = fence or Fence()
         self._turn = asyncio.Lock()
         self._room = (-1, 0)  # epoch, and the ceiling that this server told Redis last
         #: The line as the ticker last saw it: Redis may forget, and servers remember.
@@ -54,12 +56,18 @@ class Ceilings:
         """No number above this was ever given out."""
         return (await self._records.ceilings(self._event)).issued
 
+    async def listen(self) -> None:
+        """Hear of an epoch that began where this server has no connection to. Raises LedgerUnavailable."""
+        self._fence.heard((await self._records.ceilings(self._event)).epoch)
+
     async def rebase(self, store: LineStore, *, suspect_epoch: int | None = None) -> None:
         """Begin an epoch, unless this Redis is usable after all: another server may have been quicker.
 
         ``suspect_epoch``: counters of this epoch are known to have forgotten something, though they look usable.
         """
         async with self._turn:
+            if suspect_epoch is not None:  # of another Redis, perhaps, than the one at the address now
+                await store.reconnect()
             # The epoch is read before Redis is looked at: whoever changes Redis in between has begun another one.
             recorded = await self._records.ceilings(self._event)
             if await self._usable(store, recorded.epoch, suspect_epoch):

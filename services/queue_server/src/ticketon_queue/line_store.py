@@ -19,6 +19,7 @@ from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
 from ticketon_contract.summary import LineSummary, sold_out
 from ticketon_queue.admission import Snapshot, format_gaps, measured_rate, parse_gaps
+from ticketon_queue.fence import Fence
 
 #: A script of ours takes a millisecond or a few; Redis that takes this long is away.
 ANSWER_SECONDS = 1.0
@@ -112,7 +113,7 @@ class LineStore:
     ``clock_ms`` replaces Redis' clock, for tests that run a line through hours; production leaves it 0.
     """
 
-    def __init__(self, url: str, event: EventRef, *, clock_ms: int = 0) -> None:
+    def __init__(self, url: str, event: EventRef, *, fence: Fence | None = None, clock_ms: int = 0) -> None:
         self._pool = ConnectionPool.from_url(
             url,
             decode_responses=True,
@@ -120,6 +121,7 @@ class LineStore:
             socket_timeout=None,  # the time-outs are ours: one a call, for all of it
         )
         self._event = event
+        self.fence = fence or Fence()
         self._keys = keys_of(event)
         self._sources = {name: source_of(name) for name in _SCRIPTS}
         self._digests: dict[str, str] = {}
@@ -131,6 +133,11 @@ class LineStore:
     async def close(self) -> None:
         await self._drop()
 
+    async def reconnect(self) -> None:
+        """Let the next call ask anew who answers at the address."""
+        async with self._turn:
+            await self._drop()
+
     async def visit(self, visits: Sequence[Visit], *, session_seconds: int, joins_open: bool) -> Visited:
         """Serve buyers, in order. Raises LineUnavailableError, RebaseNeededError."""
         arguments: list[Any] = [session_seconds * 1000, int(joins_open)]
@@ -138,6 +145,7 @@ class LineStore:
             what = f"{visit.what}{visit.code}" if visit.code else visit.what
             arguments += (what, visit.user, visit.number, visit.pass_until_ms)
         _, epoch, issued, serving, ceiling, found = await self._script_call("visit", arguments)
+        self.fence.heard(epoch)
         places = [Found(state, number, position, until, bool(new)) for state, number, position, until, new in found]
         return Visited(epoch, issued, serving, ceiling, places)
 
@@ -147,6 +155,7 @@ class LineStore:
         answer = await self._script_call("advance", arguments)
         _, now_ms, epoch, issued, serving, issued_ceiling, serving_ceiling, waiting, active, called = answer[:10]
         wait_ms, wanted_ceiling, rate, measured_ms, joins, gaps, admitted = answer[10:]
+        self.fence.heard(epoch)
         snapshot = Snapshot(
             epoch=epoch,
             issued=issued,
@@ -217,23 +226,25 @@ class LineStore:
 
     async def _script_call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
         async with self._turn:
-            await self._connected()
-            command = (
-                "EVALSHA",
-                self._digests[name],
-                len(self._keys),
-                *self._keys,
-                self._run,
-                self.clock_ms,
-                *arguments,
-            )
-            try:
-                answer: list[Any] = (await self._exchange(command))[0]
-            except exceptions.NoScriptError:  # SCRIPT FLUSH
-                await self._load_scripts()
-                answer = (await self._exchange(command))[0]
+            known = self._is_connected
+            answer = await self._run_script(name, arguments)
+            if answer[0] == "rebase" and known:
+                # The address may lead to another Redis by now, and this one be left behind: ask who answers there.
+                await self._drop()
+                answer = await self._run_script(name, arguments)
         if answer[0] == "rebase":
             raise RebaseNeededError
+        return answer
+
+    async def _run_script(self, name: str, arguments: Sequence[Any]) -> list[Any]:
+        await self._connected()
+        common = (len(self._keys), *self._keys, self._run, self.clock_ms, self.fence.epoch)
+        command = ("EVALSHA", self._digests[name], *common, *arguments)
+        try:
+            answer: list[Any] = (await self._exchange(command))[0]
+        except exceptions.NoScriptError:  # SCRIPT FLUSH
+            await self._load_scripts()
+            answer = (await self._exchange(command))[0]
         return answer
 
     async def _call(self, *commands: Sequence[Any]) -> list[Any]:
@@ -260,7 +271,7 @@ class LineStore:
 
     async def _connected(self) -> None:
         """Connect, learn which Redis this is, and give it the scripts; nothing reconnects behind our back."""
-        if self._connection is not None and self._connection.is_connected:
+        if self._is_connected:
             return
         await self._drop()
         connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
@@ -270,6 +281,10 @@ class LineStore:
         self._connection = connection
         self._run = _run_id((await self._exchange(("INFO", "server")))[0])
         await self._load_scripts()
+
+    @property
+    def _is_connected(self) -> bool:
+        return self._connection is not None and self._connection.is_connected
 
     async def _load_scripts(self) -> None:
         digests = await self._exchange(*(("SCRIPT", "LOAD", self._sources[name]) for name in _SCRIPTS))

@@ -26,6 +26,7 @@ from ticketon_queue.context import Context
 from ticketon_queue.drawn_line import DrawnLine
 from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
+from ticketon_queue.fence import Fence
 from ticketon_queue.gateway import Gateway
 from ticketon_queue.holding import Holding
 from ticketon_queue.line_store import LineStore
@@ -71,9 +72,10 @@ async def application(settings: ServerSettings, environ: Mapping[str, str], heal
     redis_url, postgres_url = connections.redis_url(environ), connections.postgres_url(environ)
     live = LiveEvent.from_files(settings.event_file, settings.keys_file)
     ref = live.config.ref
-    visitors, ticking = LineStore(redis_url, ref), LineStore(redis_url, ref)
+    fence = Fence()
+    visitors, ticking = (LineStore(redis_url, ref, fence=fence) for _ in range(2))
     async with await Ledger.connect(postgres_url, max_connections=LEDGER_CONNECTIONS) as ledger:
-        ceilings = Ceilings(ledger, str(ref))
+        ceilings = Ceilings(ledger, str(ref), fence)
         draws = Draws(live, ledger)
         line = DrawnLine(live, visitors, ceilings, draws)
         pages = PageFolder(ref, Path(environ.get("TICKETON_PAGE_FOLDER") or FOLDER))

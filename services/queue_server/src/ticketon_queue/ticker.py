@@ -173,7 +173,7 @@ class Ticker:
             await self._store.visit(visits[first : first + MOST_VISITS], session_seconds=1, joins_open=False)
 
     async def _publish(self) -> float:
-        """Figures for the operator, by one server a second; all look whether the event stands, and so for Postgres."""
+        """Figures for the operator, by one server a second; all ask Postgres whether event and epoch still stand."""
         begun = time.monotonic()
         mine = await self._store.claim_publication(PUBLICATION_MS)
         try:
@@ -181,6 +181,7 @@ class Ticker:
                 if mine:
                     self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
                 cancelled = await self._ledger.cancelled(str(self._live.config.ref))
+                await self._ceilings.listen()
             self._health.report("postgres", ok=True)
             if cancelled and self._live.cancel():
                 self._feed.tell()

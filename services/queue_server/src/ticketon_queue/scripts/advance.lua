@@ -1,6 +1,7 @@
 -- Call as many numbers as rate and slots allow; any replica may do so at any time.
--- ARGV: run, clock, rate per minute, most active, grace ms, 1 where admission is open. The bucket's arithmetic is that of
--- admission.py: units of 1/6,000,000 of a token, so that 99 % of a rate per minute is a whole number of units a ms.
+-- ARGV: run, clock, least epoch, rate per minute, most active, grace ms, 1 where admission is open. The bucket's
+-- arithmetic is that of admission.py: units of 1/6,000,000 of a token, so that 99 % of a rate per minute is a whole number
+-- of units a ms.
 local TOKEN, RATE_UNITS, BURST_UNITS = 6000000, 99, 60000
 -- Calls, and numbers skipped, in one run of the script: Redis does nothing else meanwhile.
 local MOST_CALLS, MOST_SKIPS = 2000, 20000
@@ -8,8 +9,8 @@ local MOST_CALLS, MOST_SKIPS = 2000, 20000
 local RATE_FADE_MS, JOINS_FADE_MS = 30000, 5000
 
 local now = clock()
-local per_minute, most_active = tonumber(ARGV[3]), tonumber(ARGV[4])
-local grace_ms, open = tonumber(ARGV[5]), ARGV[6] == '1'
+local per_minute, most_active = tonumber(ARGV[4]), tonumber(ARGV[5])
+local grace_ms, open = tonumber(ARGV[6]), ARGV[7] == '1'
 local state = read('epoch', 'issued', 'serving', 'issued_ceiling', 'serving_ceiling', 'left_waiting', 'tokens',
   'tokens_at', 'reclaim_until', 'called', 'called_n', 'called_ms', 'joined', 'joined_n', 'joined_ms',
   'admitted_n', 'admitted_ms')

@@ -11,7 +11,7 @@
 -- rebases    hash: token -> run id, of servers that are about to begin an epoch
 local STATE, MEMBERS, SLOTS, SESSIONS, LEFT, REENTRY, REENTERED, CONFIRMED, CODES, REBASES =
   unpack(KEYS)
-local RUN = ARGV[1]
+local RUN, LEAST_EPOCH = ARGV[1], tonumber(ARGV[3])
 
 -- After counters were lost, people near the front get this long to show up before numbers move on.
 local RECLAIM_MS = 3000
@@ -24,12 +24,13 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The named fields of the state as numbers; nil where this Redis is not the one that the counters were made for.
+-- The named fields of the state as numbers; nil where this Redis is not the one that the counters were made for, or was
+-- left behind: the caller has heard of a later epoch, which began elsewhere.
 local function read(...)
-  if redis.call('HGET', STATE, 'run') ~= RUN then return nil end
-  local values = redis.call('HMGET', STATE, ...)
-  for index, value in ipairs(values) do values[index] = tonumber(value) or 0 end
-  return values
+  local values, numbers = redis.call('HMGET', STATE, 'run', 'epoch', ...), {}
+  if values[1] ~= RUN or (tonumber(values[2]) or 0) < LEAST_EPOCH then return nil end
+  for index = 3, #values do numbers[index - 2] = tonumber(values[index]) or 0 end
+  return numbers
 end
 
 -- Ranges (after, last] that were under the ceiling when the counters were lost: mostly numbers nobody has.

@@ -1,14 +1,14 @@
 -- Begin an epoch above everything that may have been given out.
--- ARGV: run, clock, epoch, issued ceiling, serving ceiling, token, numbers that a server saw given out (0: it saw none),
--- gaps that it knew. Whoever comes second with the same epoch, or late with an older one, changes nothing.
+-- ARGV: run, clock, least epoch, epoch, issued ceiling, serving ceiling, token, numbers that a server saw given out (0: it
+-- saw none), gaps that it knew. Whoever comes second with the same epoch, or late with an older one, changes nothing.
 
 -- The ceilings were read after the token was left here. Where it is gone, or another server answers, Redis has lost more
 -- since, perhaps numbers under later ceilings: begin again.
-local token, seen, seen_gaps = ARGV[6], tonumber(ARGV[7]), ARGV[8]
+local token, seen, seen_gaps = ARGV[7], tonumber(ARGV[8]), ARGV[9]
 if redis.call('HGET', REBASES, token) ~= RUN then return { 'rebase' } end
 redis.call('HDEL', REBASES, token)
 
-local epoch, ceiling, calls_ceiling = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local epoch, ceiling, calls_ceiling = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local kept = redis.call('HMGET', STATE, 'epoch', 'issued', 'serving', 'left_waiting')
 if (tonumber(kept[1]) or -1) >= epoch then return { 'ok', 0 } end
 
@@ -31,6 +31,9 @@ for _, gap in ipairs(read_gaps()) do
 end
 local after = math.max(known, serving)
 if issued > after then gaps[#gaps + 1] = string.format('%d-%d', after, issued) end
+
+-- Calls that ran out while Redis was away are nobody's fault: who made up for one before may do so once more.
+redis.call('UNLINK', REENTERED)
 
 local now = clock()
 -- The bucket begins empty: what was granted before the loss still counts in the minute that goes on.

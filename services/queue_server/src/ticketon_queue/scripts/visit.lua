@@ -1,9 +1,9 @@
 -- Visits of buyers, many in one call: join (j), poll (p), leave (l); the number of a presale's code may follow the letter.
--- ARGV: run, clock, session ms, 1 where joins are open; then for each visit: what, user, number of the place token or 0,
--- end of the pass in ms or 0. Answer: {'ok', epoch, issued, serving, issued ceiling, {state, number, position, end of
--- session ms, 1 where new}...} or {'rebase'}.
+-- ARGV: run, clock, least epoch, session ms, 1 where joins are open; then for each visit: what, user, number of the place
+-- token or 0, end of the pass in ms or 0. Answer: {'ok', epoch, issued, serving, issued ceiling, {state, number, position,
+-- end of session ms, 1 where new}...} or {'rebase'}.
 local now = clock()
-local session_ms, joins_open = tonumber(ARGV[3]), ARGV[4] == '1'
+local session_ms, joins_open = tonumber(ARGV[4]), ARGV[5] == '1'
 local state = read('epoch', 'issued', 'serving', 'issued_ceiling')
 if not state then return { 'rebase' } end
 local epoch, issued, serving, ceiling = unpack(state)
@@ -99,7 +99,7 @@ local function visit(what, user, presented, presented_pass_end, code)
 end
 
 local answers = {}
-for index = 5, #ARGV, 4 do
+for index = 6, #ARGV, 4 do
   local what, code = ARGV[index], nil
   if #what > 1 then what, code = string.sub(what, 1, 1), string.sub(what, 2) end
   answers[#answers + 1] = visit(what, ARGV[index + 1], tonumber(ARGV[index + 2]), tonumber(ARGV[index + 3]), code)
