@@ -78,7 +78,7 @@ soak-sale: init ## sales in which everything breaks, until FAULTS (200), or SEED
 	@$(PYTHON) -m ticketon_dev.soak sale --faults $(or $(FAULTS),200) $(if $(SEEDS),--seeds $(SEEDS)) --from $(or $(FROM),1)
 
 .PHONY: soak-line
-soak-line: init ## JOINS joins (1000000) over servers that are killed, of seed FROM (1)
+soak-line: init ## JOINS joins (1000000) over servers that are killed and a Redis that fails over, of seed FROM (1)
 	@$(PYTHON) -m ticketon_dev.soak line --joins $(or $(JOINS),1000000) --seed $(or $(FROM),1)
 
 .PHONY: soak-simulation

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ticketon_dev.soak.line import LinePlan, line
+from ticketon_dev.soak.line import Blow, LinePlan, LineStores, line
 from ticketon_dev.soak.sale import Size, sale
 from ticketon_dev.soak.stage import Cast
 from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer
+from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 
 
 @dataclass
@@ -36,10 +37,12 @@ async def test_a_sale_survives_what_breaks_in_it(
 
 
 async def test_a_line_gives_no_number_twice_and_loses_none(
-    redis_server: RedisServer, postgres_server: PostgresServer, kafka_server: KafkaServer, tmp_path: Path
+    replicated_redis: ReplicatedRedis, postgres_server: PostgresServer, kafka_server: KafkaServer, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    plan = LinePlan(joins=1_000, servers=2, kills=3, redis_kills=1)
-    result = await line(Stores(redis_server, postgres_server, kafka_server), tmp_path, plan, told.append)
+    plan = LinePlan(joins=1_000, servers=2, kills=3, redis_kills=1, failovers=1)
+    result = await line(LineStores(replicated_redis, postgres_server, kafka_server), tmp_path, plan, told.append)
     assert result.verdict.examples == ()
-    assert (result.clean, result.kills > 0) == (True, True)
+    assert result.clean
+    assert result.blows == {Blow.SERVER_KILLED: 2, Blow.REDIS_KILLED: 1, Blow.FAILED_OVER: 1}
+    assert result.missed > 0

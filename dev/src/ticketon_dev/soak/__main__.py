@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -16,13 +17,16 @@ from ticketon_dev.errors import SetupError
 from ticketon_dev.lock import exclusive
 from ticketon_dev.progress import Progress
 from ticketon_dev.soak import report
-from ticketon_dev.soak.line import LineError, LinePlan, line
+from ticketon_dev.soak.line import LineError, LinePlan, LineStores, line
 from ticketon_dev.soak.sale import SaleResult, Size, sale
 from ticketon_dev.soak.server import READY_WITHIN_SECONDS
 from ticketon_dev.stores import Stores, ensure_all
 from ticketon_dev.stores.facade import data_folder
+from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 
 SHOW_EVERY_SECONDS = 10.0
+JOINS_A_BLOW = 5_000
+MOST_FAILOVERS = 12
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +39,12 @@ def parser() -> argparse.ArgumentParser:
     of_sale.add_argument("--from", type=int, default=1, dest="first", help="the first seed (%(default)s)")
     of_line = parts.add_parser("line", help="a long line over servers that are killed")
     of_line.add_argument("--joins", type=int, default=1_000_000, help="(%(default)s)")
-    of_line.add_argument("--kills", type=int, help="of queue servers (one for 5,000 joins)")
+    of_line.add_argument("--kills", type=int, help=f"of queue servers (one for {JOINS_A_BLOW} joins)")
+    of_line.add_argument(
+        "--failovers",
+        type=int,
+        help=f"of Redis to a replica that missed writes (one for {JOINS_A_BLOW} joins, {MOST_FAILOVERS} at most)",
+    )
     of_line.add_argument("--seed", type=int, default=1)
     return arguments
 
@@ -50,15 +59,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             ensure_all(progress)
             shutil.rmtree(given.data / "stores", ignore_errors=True)
             stores = Stores(given.data / "stores", durable=False)
-            servers = stores.servers if given.part == "sale" else (stores.redis, stores.postgres)
-            work = _sales if given.part == "sale" else _line
+            redis = ReplicatedRedis(given.data / "stores" / "replicated", durable=False)
+            of_line = LineStores(redis, stores.postgres, stores.kafka)
+            is_sale = given.part == "sale"
+            servers = stores.servers if is_sale else (of_line.redis, of_line.postgres)
+            work = partial(_sales, given, stores) if is_sale else partial(_line, given, of_line)
             try:
                 for server in servers:
                     server.start(within_seconds=READY_WITHIN_SECONDS)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    clean = runner.run(work(given, stores, progress))
+                    clean = runner.run(work(progress))
             finally:
-                stores.stop()
+                for server in servers:
+                    server.stop()
     except (SetupError, LineError) as error:
         print(f"make soak: {error}", file=sys.stderr)
         return 2
@@ -104,9 +117,11 @@ async def _show(seed: int, figures: Figures, progress: Progress) -> None:
         progress.say(f"  … seed {seed}: {stages}  tickets {figures.tickets}  unanswered {figures.faults.total()}")
 
 
-async def _line(given: argparse.Namespace, stores: Stores, progress: Progress) -> bool:
-    kills = given.kills if given.kills is not None else given.joins // 5_000
-    plan = LinePlan(joins=given.joins, kills=kills, redis_kills=min(4, kills), seed=given.seed)
+async def _line(given: argparse.Namespace, stores: LineStores, progress: Progress) -> bool:
+    share = given.joins // JOINS_A_BLOW
+    kills = share if given.kills is None else given.kills
+    failovers = min(MOST_FAILOVERS, share) if given.failovers is None else given.failovers
+    plan = LinePlan(given.joins, kills=kills, redis_kills=min(4, kills), failovers=failovers, seed=given.seed)
     folder = given.data / "line"
     shutil.rmtree(folder, ignore_errors=True)
     result = await line(stores, folder, plan, lambda text: progress.say(f"  … {text}"))

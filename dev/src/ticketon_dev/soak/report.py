@@ -54,13 +54,15 @@ def line(result: LineResult) -> str:
     """One long line."""
     verdict = result.verdict
     again = ", ".join(f"{count:,} {why}" for why, count in result.repeated.most_common())
+    blows = ", ".join(f"{count} x {blow}" for blow, count in result.blows.most_common())
     head = (
         f"{verdict.acknowledged:,} of {result.plan.joins:,} joins over {result.plan.servers} servers in "
         f"{result.join_seconds:.0f} s, asked again in {result.seconds - result.join_seconds:.0f} s"
     )
     lines = [
         head,
-        f"{result.kills} queue servers and {result.redis_kills} times Redis killed; asked again: {again or 'nothing'}",
+        f"{blows or 'nothing broken'}; {result.missed:,} acknowledged joins missed by replicas",
+        f"asked again: {again or 'nothing'}",
         f"duplicates {verdict.duplicates}, inversions {verdict.inversions}, lost acknowledged places {verdict.lost}",
     ]
     return "\n".join([*lines, *(f"  {example}" for example in verdict.examples)])
