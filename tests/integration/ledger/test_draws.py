@@ -84,6 +84,17 @@ async def test_many_who_append_at_once_leave_a_log_without_holes_and_a_head_that
         assert [one.head for one in results] == [told[one.index - 1] for one in results]
 
 
+async def test_entries_are_read_in_the_order_of_their_bytes(ledger: Ledger, event: EventRef) -> None:
+    await commit(ledger, event)
+    people = entries(event, *(f"buyer-{number}" for number in range(25)))
+    await ledger.append_arrivals(str(event), people)
+    pages = [await ledger.entries_after(str(event), after=b"", most=10)]
+    while pages[-1]:
+        pages.append(await ledger.entries_after(str(event), after=pages[-1][-1], most=10))
+    assert [len(page) for page in pages] == [10, 10, 5, 0]
+    assert list(chain(*pages)) == sorted(people)
+
+
 async def test_an_arrival_that_is_told_twice_is_one(ledger: Ledger, event: EventRef) -> None:
     await commit(ledger, event)
     kim, lee = entries(event, "kim", "lee")

@@ -23,6 +23,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_ledger import Draw, DrawRefused, LedgerUnavailable, LogClosed, Logged
 from ticketon_queue.admission import FARTHEST_SECONDS, Snapshot, draw_retry_seconds
 from ticketon_queue.api.line_routes import JoinBody, LineRoutes
+from ticketon_queue.arrived import Arrived
 from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.drawn_line import DrawnLine
@@ -43,6 +44,8 @@ class FakeLedger:
     log: list[bytes] = field(default_factory=list)
     gone: list[tuple[int, bytes]] = field(default_factory=list)
     appends: int = 0
+    finds: int = 0
+    page: int = 3
     commitments: int = 0
 
     def _answer(self) -> None:
@@ -83,6 +86,7 @@ class FakeLedger:
     async def find_arrivals(self, event: str, entries: Sequence[bytes]) -> Mapping[bytes, int]:
         self._answer()
         assert event
+        self.finds += 1
         gone = {entry for _, entry in self.gone}
         return {entry: self.log.index(entry) + 1 for entry in entries if entry in self.log and entry not in gone}
 
@@ -99,6 +103,11 @@ class FakeLedger:
         if self.record.closes_at <= datetime.now(UTC):
             self.record = replace(self.record, closed_at=datetime.now(UTC), secret=secret)
         return self.record
+
+    async def entries_after(self, event: str, *, after: bytes, most: int) -> list[bytes]:
+        self._answer()
+        assert event
+        return sorted(entry for entry in self.log if entry > after)[: min(most, self.page)]
 
     async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]:
         assert event
@@ -217,6 +226,52 @@ async def test_whoever_comes_as_the_log_closes_closes_it_and_queues_behind() -> 
     after = await line.look("kim", None, None, before.arrival)
     assert after is not None
     assert (after.state, after.number, after.position) == (State.WAITING, 1, 1)
+
+
+async def test_after_the_draw_nobody_new_is_looked_up() -> None:
+    ledger, store = FakeLedger(), FakeStore(*(found(number=number) for number in (9, 10, 11, 3)))
+    line = await a_line(ledger, store=store)
+    for number in range(8):
+        await line.join(f"user-{number}", None, None)
+    await line._draws.learn()  # nothing yet: more may arrive
+    ledger.due()
+    await line._draws.refresh()
+    line.see(Snapshot(epoch=2, issued=8, serving=0, waiting=8))
+    told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    assert not line.enter("kim", told.set_result), "the log has not been read"
+    assert (await line.join("kim", None, None)).number == 9
+    assert ledger.finds == 1
+    await line._draws.learn()
+    ledger.away = True
+    assert (await line.join("lee", None, None)).number == 10
+    assert line.enter("park", told.set_result)
+    assert (await told).number == 11
+    assert not line.enter("user-3", told.set_result), "who arrived has a place already"
+    with pytest.raises(ProblemError) as refused:  # which the ledger has
+        await line.join("user-3", None, None)
+    assert refused.value.problem is Problem.UNAVAILABLE
+    ledger.away = False
+    assert (await line.look("user-3", None, None)) is not None
+    assert ledger.finds == 2
+
+
+async def test_a_log_that_was_read_in_part_is_read_on() -> None:
+    arrived, log = Arrived(), sorted(entry_of(EVENT, f"user-{number}") for number in range(10))
+    asked: list[bytes] = []
+
+    async def entries_after(last: bytes) -> list[bytes]:
+        asked.append(last)
+        if len(asked) == 3:
+            raise LedgerUnavailable("Postgres is away")
+        return [entry for entry in log if entry > last][:3]
+
+    with pytest.raises(LedgerUnavailable):
+        await arrived.read(entries_after)
+    assert not any(arrived.lacks(entry_of(EVENT, name)) for name in ("user-1", "kim"))
+    await arrived.read(entries_after)
+    assert asked == [b"", log[2], log[5], log[5], log[8], log[9]]
+    assert not any(arrived.lacks(entry) for entry in log)
+    assert all(arrived.lacks(entry_of(EVENT, f"late-{number}")) for number in range(100))
 
 
 async def test_a_drawn_number_is_the_one_that_the_rules_give() -> None:

@@ -52,6 +52,7 @@ _GO_ON = """
 UPDATE line SET drawing = false, drawn = $2, issued = greatest(issued, $2), epoch = epoch + 1 WHERE event = $1
 """
 _PAGE = "SELECT entry FROM arrival WHERE event = $1 AND index BETWEEN $2 AND $3 ORDER BY index"
+_SORTED = "SELECT entry FROM arrival WHERE event = $1 AND entry > $2 ORDER BY entry LIMIT $3"
 _GONE = "SELECT index, entry FROM arrival WHERE event = $1 AND gone ORDER BY index"
 
 
@@ -166,6 +167,11 @@ async def close(database: Database, event: str, *, secret: bytes) -> Draw:
 async def page(database: Statements, event: str, *, first: int, last: int) -> list[bytes]:
     """Return the entries ``first`` to ``last``, in order."""
     return [row["entry"] for row in await database.fetch(_PAGE, event, first, last)]
+
+
+async def entries_after(database: Statements, event: str, *, after: bytes, most: int) -> list[bytes]:
+    """Return the next entries above ``after`` in the order of their bytes, ``most`` at most."""
+    return [row["entry"] for row in await database.fetch(_SORTED, event, after, most)]
 
 
 async def gone(database: Statements, event: str) -> list[tuple[int, bytes]]:

@@ -179,6 +179,10 @@ class Ledger:
         """Entries ``first`` to ``last`` of the log, in order."""
         return await draws.page(self.database, event, first=first, last=last)
 
+    async def entries_after(self, event: str, *, after: bytes, most: int) -> list[bytes]:
+        """The log's entries above ``after``, in the order of their bytes."""
+        return await draws.entries_after(self.database, event, after=after, most=most)
+
     async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]:
         """Index and entry of all who left before the draw."""
         return await draws.gone(self.database, event)

@@ -70,8 +70,8 @@ class DrawnLine(Line):
         raise ProblemError(Problem.UNAVAILABLE, "the draw is being prepared; come again", retry_after_seconds=1)
 
     def enter(self, user: str, then: Callable[[Standing | ProblemError | None], None]) -> bool:
-        """Take a place where nothing is, was or will be drawn."""
-        if self._live.config.drawn or self._draws.record is not None:
+        """Take a place where nothing is, was or will be drawn, and behind those that were."""
+        if (self._live.config.drawn or self._draws.record is not None) and not self._draws.newcomer(user):
             return False
         return super().enter(user, then)
 

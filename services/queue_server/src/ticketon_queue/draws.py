@@ -21,6 +21,7 @@ from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, UnknownKeyError
 from ticketon_http.live import LiveEvent
 from ticketon_ledger import Draw, DrawRefused, LogClosed, Logged
+from ticketon_queue.arrived import Arrived
 from ticketon_queue.batches import Batches
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ LOOK_SECONDS = 1.0
 CLOSE_SECONDS = 0.1
 #: A statement with so many rows takes some 10 ms.
 MOST_ENTRIES = 1_000
+#: Read and kept in some 3 ms, between which others have their turn.
+MOST_LEARNED = 2_000
 #: An order of so few is worked out in a few ms, and step by step beyond.
 FEW_ARRIVALS = 5_000
 #: The time constant with which the measured rate of arrivals fades.
@@ -56,6 +59,8 @@ class Records(Protocol):
 
     async def close_log(self, event: str, *, secret: bytes) -> Draw: ...
 
+    async def entries_after(self, event: str, *, after: bytes, most: int) -> list[bytes]: ...
+
     async def gone_arrivals(self, event: str) -> list[tuple[int, bytes]]: ...
 
 
@@ -77,6 +82,7 @@ class Draws:
         self._appends: Batches[bytes, Logged] = Batches(self._append, most=MOST_ENTRIES)
         self._finds: Batches[bytes, int | None] = Batches(self._find, most=MOST_ENTRIES)
         self._leaves: Batches[bytes, None] = Batches(self._leave, most=MOST_ENTRIES)
+        self._arrived = Arrived()
         self._places: array[int] | None = None
         self._ordering: asyncio.Task[None] | None = None
 
@@ -154,8 +160,18 @@ class Draws:
 
     async def find(self, user: str) -> Arrival | None:
         """The arrival of somebody who brings no token of it."""
-        index = await self._finds.submit(draw.entry_of(self._event, user))
+        entry = draw.entry_of(self._event, user)
+        index = None if self._arrived.lacks(entry) else await self._finds.submit(entry)
         return None if index is None else Arrival(user=user, index=index)
+
+    def newcomer(self, user: str) -> bool:
+        """Whether it is known that somebody has not arrived before the draw, and behind whom they queue."""
+        return self._arrived.lacks(draw.entry_of(self._event, user))
+
+    async def learn(self) -> None:
+        """Once the log is closed, read who is in it; goes on where it failed before."""
+        if self.closed and not self._arrived.complete:
+            await self._arrived.read(self._entries_after)
 
     async def leave(self, user: str) -> bool:
         """Record that somebody has left before the draw; False where the log is closed: there is a place to leave."""
@@ -185,6 +201,9 @@ class Draws:
     async def _find(self, entries: list[bytes]) -> list[int | None]:
         found = await self._records.find_arrivals(self._event, entries)
         return [found.get(entry) for entry in entries]
+
+    async def _entries_after(self, last: bytes) -> list[bytes]:
+        return await self._records.entries_after(self._event, after=last, most=MOST_LEARNED)
 
     async def _leave(self, entries: list[bytes]) -> list[None]:
         await self._records.leave_draw(self._event, entries)

@@ -36,6 +36,8 @@ PUBLICATION_MS = 950
 COUNT_SECONDS = 3.0
 #: Numbers are made ready so long before the first can be taken.
 READY_SECONDS = 5.0
+#: A closed log is noticed this soon by who reads it; meanwhile newcomers are looked up.
+LEARN_SECONDS = 1.0
 #: While a store is away.
 AWAY_SECONDS = 0.5
 
@@ -73,7 +75,7 @@ class Ticker:
     async def run(self) -> None:
         """Tick until cancelled; no failure ends it."""
         async with asyncio.TaskGroup() as group:
-            for step in (self._advance, self._configure, self._publish, self._draw):
+            for step in (self._advance, self._configure, self._publish, self._draw, self._learn):
                 group.create_task(self._forever(step))
 
     async def _forever(self, step: Step) -> None:
@@ -165,6 +167,11 @@ class Ticker:
             await self._skip_gone()
             self._gone_epoch = epoch
         return draws.pause()
+
+    async def _learn(self) -> float:
+        """Read who has arrived for the draw: later on nobody else is looked up."""
+        await self._draws.learn()
+        return LEARN_SECONDS
 
     async def _skip_gone(self) -> None:
         """Numbers of those who left before the draw are skipped, as those of everybody who leaves."""
