@@ -2,7 +2,8 @@
 
 A lone call goes at once: nothing waits for company. Under load one statement, one round trip and one commit carry as
 many calls as came meanwhile, each with an answer of its own. Where a gathered statement fails, nothing of it happened,
-and its calls are made again one by one: what is wrong with one of them is only its own.
+and its calls are made again one by one: what is wrong with one of them is only its own. (The queue server's
+``batches`` has the other rule, and says why there are two.)
 """
 
 import asyncio

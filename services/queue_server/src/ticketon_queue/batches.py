@@ -2,6 +2,11 @@
 
 A lone call is sent at once; under load one list carries hundreds, and the store, the socket and the event loop are
 paid for once.
+
+``ticketon_ledger.gathering`` is no second copy of this: there a list that fails is made again call by call, for one may
+be at fault, and calls about the same thing wait for one another. Here what fails for one fails for all (Redis is away,
+a log is closed), so everybody is told at once, and hot calls are answered by a callback, with no future or task each.
+One class with both rules would serve neither more simply.
 """
 
 import asyncio
