@@ -7,36 +7,17 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message, Scope
+from support.small_event import SIGNER, configured, context_of
 
-from ticketon_contract.config import Challenge, ChallengeMode, EventConfig, Payments, Provider, Zone
-from ticketon_contract.keys import KeyRing
-from ticketon_contract.names import EventRef
-from ticketon_contract.tokens import Identity, Signer
+from ticketon_contract.config import Challenge, ChallengeMode, EventConfig
+from ticketon_contract.tokens import Identity
 from ticketon_http.guard import Guard
 from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
-from ticketon_queue.context import Context
-from ticketon_queue.draws import Draws
-from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line, Standing, State
-from ticketon_queue.login_keys import LoginKeyring
-from ticketon_queue.pages.folder import PageFolder
 from ticketon_queue.server import assemble
 
-EVENT = EventRef("shows", "gala")
-SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
-CONFIG = EventConfig(
-    namespace=EVENT.namespace,
-    name=EVENT.name,
-    generation=1,
-    title="Gala",
-    opens_at="2026-01-01T00:00:00Z",
-    currency="KRW",
-    zones=[Zone(name="GA", price=1, capacity=4)],
-    challenge=Challenge(mode=ChallengeMode.ALWAYS),
-    base_url="https://tickets.example.com/gala",
-    payments=Payments(base_url="https://pay.example.com", provider=Provider(url="http://provider")),
-)
+CONFIG = configured(challenge=Challenge(mode=ChallengeMode.ALWAYS), base_url="https://tickets.example.com/gala")
 
 
 class Door(Line):
@@ -55,17 +36,7 @@ class Server:
     def __init__(self, config: EventConfig = CONFIG) -> None:
         live = LiveEvent(config, SIGNER)
         self.line = Door(live, cast("Any", None), cast("Any", None))
-        context = Context(
-            live=live,
-            line=self.line,
-            draws=Draws(live, cast("Any", None)),
-            codes=cast("Any", None),
-            ledger=cast("Any", None),
-            feed=Feed(),
-            health=Health(),
-            pages=PageFolder(EVENT),
-            logins=LoginKeyring(),
-        )
+        context = context_of(self.line, live)
         self.app: ASGIApp = Guard(assemble(context), Health())
 
     def post(self, target: str) -> int:

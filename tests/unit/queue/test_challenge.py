@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.small_event import SIGNER, configured
 
-from ticketon_contract.config import Admission, Challenge, ChallengeMode, EventConfig, Payments, Provider, Zone
-from ticketon_contract.keys import KeyRing
-from ticketon_contract.names import EventRef
+from ticketon_contract.config import Admission, Challenge, ChallengeMode, EventConfig
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Signer
 from ticketon_queue.challenge import (
     LEAST_BITS,
     LIFE_SECONDS,
@@ -23,25 +21,11 @@ from ticketon_queue.challenge import (
     zero_bits,
 )
 
-EVENT = EventRef("shows", "gala")
-SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
 NOW = 1_800_000_000.0
 
 
 def config(mode: ChallengeMode) -> EventConfig:
-    return EventConfig(
-        namespace=EVENT.namespace,
-        name=EVENT.name,
-        generation=1,
-        title="Gala",
-        opens_at="2026-01-01T00:00:00Z",
-        currency="KRW",
-        zones=[Zone(name="GA", price=1, capacity=4)],
-        admission=Admission(per_minute=600),
-        challenge=Challenge(mode=mode),
-        base_url="https://tickets.example.com",
-        payments=Payments(base_url="https://pay.example.com", provider=Provider(url="http://provider")),
-    )
+    return configured(admission=Admission(per_minute=600), challenge=Challenge(mode=mode))
 
 
 def asked(answer: str | None, *, user: str = "anna", mode: ChallengeMode = ChallengeMode.ALWAYS, **values: Any) -> None:

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from support.small_event import EVENT, live
 from support.virtual_line import MemoryRecords
-from unit.queue.test_line import FakeStore, found, live
+from unit.queue.test_line import FakeStore, found
 
 from ticketon_contract.config import Challenge, ChallengeMode, LineOrder
 from ticketon_contract.draw import commitment_of, entry_of, first_head, heads, places
 from ticketon_contract.keys import KeyRing, Purpose
-from ticketon_contract.names import EventRef
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Arrival, Signer
 from ticketon_http.live import LiveEvent
@@ -30,7 +30,6 @@ from ticketon_queue.drawn_line import DrawnLine
 from ticketon_queue.draws import FEW_ARRIVALS, Draws
 from ticketon_queue.line import State
 
-EVENT = EventRef("shows", "gala")
 KIM = entry_of(EVENT, "kim")
 
 

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
-from unit.queue.test_line import EVENT, SNAPSHOT, FakeStore, found, live
+from support.small_event import EVENT, context_of, live
+from unit.queue.test_line import SNAPSHOT, FakeStore, found
 
 from ticketon_contract.config import Challenge, ChallengeMode, Login
 from ticketon_contract.tokens import Identity, Pass, Place
@@ -19,13 +20,8 @@ from ticketon_http.metrics import Measured
 from ticketon_queue.api.express import LineExpress
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.ceilings import Ceilings
-from ticketon_queue.context import Context
-from ticketon_queue.draws import Draws
-from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
 from ticketon_queue.line_store import LineUnavailableError
-from ticketon_queue.login_keys import LoginKeyring
-from ticketon_queue.pages.folder import PageFolder
 
 BASE = "/gala"
 WAITING = Place(user="kim", number=150, epoch=3, shown=90)
@@ -87,17 +83,7 @@ class Server:
         self.line = Line(self.live, cast("Any", self.store), cast("Ceilings", None), Random(1))
         self.line.see(SNAPSHOT)
         self.health = Health()
-        context = Context(
-            pages=PageFolder(EVENT),
-            logins=LoginKeyring(),
-            live=self.live,
-            line=self.line,
-            draws=Draws(self.live, cast("Any", None)),
-            codes=cast("Any", None),
-            ledger=cast("Any", None),
-            feed=Feed(),
-            health=self.health,
-        )
+        context = context_of(self.line, self.live, self.health)
         self.routes = LineRoutes(context)
         measured = Counting()
         self.counted = measured.counted

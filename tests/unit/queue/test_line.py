@@ -9,14 +9,11 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from support.small_event import EVENT, live
 from support.virtual_line import MemoryRecords
 
-from ticketon_contract.config import EventConfig, Payments, Provider, Zone
-from ticketon_contract.keys import KeyRing
-from ticketon_contract.names import EventRef
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Pass, Place, Signer
-from ticketon_http.live import LiveEvent
+from ticketon_contract.tokens import Pass, Place
 from ticketon_ledger import Ceilings as Recorded
 from ticketon_ledger import LedgerUnavailable
 from ticketon_queue import line as line_module
@@ -25,24 +22,7 @@ from ticketon_queue.ceilings import Ceilings
 from ticketon_queue.line import Line, State
 from ticketon_queue.line_store import Found, Held, LineUnavailableError, RebaseNeededError, Visit, Visited
 
-EVENT = EventRef("shows", "gala")
 SNAPSHOT = Snapshot(epoch=3, issued=500, serving=100, waiting=400, rate_per_minute=60.0)
-
-
-def live(**values: Any) -> LiveEvent:
-    base: dict[str, Any] = {
-        "namespace": EVENT.namespace,
-        "name": EVENT.name,
-        "generation": 1,
-        "title": "Gala",
-        "opens_at": datetime.now(UTC) - timedelta(hours=1),
-        "currency": "KRW",
-        "zones": [Zone(name="GA", price=1, capacity=4)],
-        "base_url": "https://tickets.example.com",
-        "payments": Payments(base_url="https://pay.example.com", provider=Provider(url="http://provider")),
-    }
-    signer = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
-    return LiveEvent(EventConfig(**(base | values)), signer)
 
 
 class FakeStore:

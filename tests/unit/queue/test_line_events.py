@@ -10,57 +10,25 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 from support.eventually import eventually_async
+from support.small_event import SIGNER, configured, context_of, live
 
-from ticketon_contract.config import EventConfig, Payments, Provider, Zone
-from ticketon_contract.keys import KeyRing
-from ticketon_contract.names import EventRef
 from ticketon_contract.problems import Problem, ProblemError
-from ticketon_contract.tokens import Place, Signer
+from ticketon_contract.tokens import Place
 from ticketon_http.health import Health
-from ticketon_http.live import LiveEvent
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api import line_events
 from ticketon_queue.api.line_events import LineEvents
-from ticketon_queue.context import Context
-from ticketon_queue.draws import Draws
-from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
-from ticketon_queue.login_keys import LoginKeyring
-from ticketon_queue.pages.folder import PageFolder
-
-EVENT = EventRef("shows", "streams")
-SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EVENT))
-CONFIG = EventConfig(
-    namespace=EVENT.namespace,
-    name=EVENT.name,
-    generation=1,
-    title="Gala",
-    opens_at="2026-01-01T00:00:00Z",
-    currency="KRW",
-    zones=[Zone(name="GA", price=1, capacity=4)],
-    base_url="https://tickets.example.com",
-    payments=Payments(base_url="https://pay.example.com", provider=Provider(url="http://provider")),
-)
 
 
 class Server:
     """A line whose snapshots a test gives, and the streams over it."""
 
     def __init__(self) -> None:
-        self.live = LiveEvent(CONFIG, SIGNER)
+        self.live = live()
         self.line = Line(self.live, cast("Any", None), cast("Any", None), Random(1))
         self.health = Health()
-        self.context = Context(
-            pages=PageFolder(EVENT),
-            logins=LoginKeyring(),
-            live=self.live,
-            line=self.line,
-            draws=Draws(self.live, cast("Any", None)),
-            codes=cast("Any", None),
-            ledger=cast("Any", None),
-            feed=Feed(),
-            health=self.health,
-        )
+        self.context = context_of(self.line, self.live, self.health)
         self.events = LineEvents(self.context, lambda: b'{"shared":1}', Random(1))
 
     def see(self, serving: int) -> None:
@@ -148,10 +116,10 @@ async def test_the_organisers_word_goes_to_every_stream() -> None:
     server.see(serving=100)
     reader = await server.connect("anna", 103)
     await reader.hears(("place", {"position": 3, "eta_seconds": 3}))
-    server.live.config = CONFIG.model_copy(update={"message": "Doors at seven."})
+    server.live.config = configured(message="Doors at seven.")
     server.see(serving=100)
     await reader.hears(("line", {"shared": 1}))
-    server.live.config = CONFIG.model_copy(update={"closing": True})
+    server.live.config = configured(closing=True)
     server.see(serving=100)
     await reader.hears(("moved", {}))
 

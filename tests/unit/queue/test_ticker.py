@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, cast
 
-from unit.queue.test_line import live
+from support.small_event import live
 
 from ticketon_http.health import Health
 from ticketon_queue.feed import Feed
