@@ -1,4 +1,7 @@
-"""Redis fails over to a replica that missed what was written last: clients' own logs say what became of places."""
+"""Redis fails over to a replica that missed what was written last; clients' own logs say what became of places.
+
+And primaries that were replaced and do not know it, which come back, or whose clients stay with them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,10 +12,12 @@ import pytest
 from support.eventually import eventually_async
 from support.line_crowd import PATIENCE_SECONDS, LineCrowd, check
 from support.queue_sale import Buyer, Sale, open_sale
+from support.virtual_line import MemoryRecords, VirtualLine
 
 from ticketon_contract.config import Admission
 from ticketon_contract.names import EventRef
 from ticketon_dev.stores.replicated_redis import ReplicatedRedis
+from ticketon_queue.line_store import LineStore
 
 #: They come faster than the line moves, so that it stands.
 CROWD, ARRIVAL_SECONDS = 40, 1.5
@@ -82,3 +87,25 @@ async def test_a_primary_that_was_left_behind_and_comes_back_puts_nobody_before_
     numbers = [buyer.number for buyer in buyers]
     assert numbers == sorted(set(numbers))
     assert [(await buyer.join())["number"] for buyer in buyers] == numbers
+
+
+async def test_a_server_that_is_connected_to_a_replaced_primary_goes_over_to_the_new_one(
+    event: EventRef, replicated_redis: ReplicatedRedis
+) -> None:
+    records = MemoryRecords()
+    staying, other = (VirtualLine(LineStore(replicated_redis.url, event), records, event) for _ in range(2))
+    try:
+        await staying.begin()
+        early = await staying.join_many(5, prefix="early")
+        await asyncio.to_thread(replicated_redis.follow)
+        await asyncio.to_thread(replicated_redis.cut)
+        await asyncio.to_thread(replicated_redis.switch, clients_stay=True)
+        await other.begin()
+        later = await other.join_many(5, prefix="later")
+        await staying.ceilings.listen()
+        last = await staying.join_many(5, prefix="last")
+        epochs = {(await line.store.held()).epoch for line in (staying, other)}
+    finally:
+        await asyncio.gather(staying.store.close(), other.store.close())
+    assert max(early) < min(later) <= max(later) < min(last)
+    assert epochs == {records.epoch}

@@ -20,10 +20,7 @@ _NOWHERE = ("127.0.0.1", 1)
 
 
 class ReplicatedRedis(RedisServer):
-    """As a ``RedisServer`` it is whatever answers at the address. All methods block.
-
-    Connections that are open stay with the server that they were made to, unless it ends or its clients are sent away.
-    """
+    """As a ``RedisServer`` it is whatever answers at the address. All methods block."""
 
     def __init__(self, folder: Path, *, port: int | None = None, durable: bool = True) -> None:
         super().__init__(folder / "0", port=port, durable=durable)
@@ -57,13 +54,14 @@ class ReplicatedRedis(RedisServer):
         self.kill()
         self.switch()
 
-    def switch(self) -> None:
-        """Let the address lead to the other one, as a primary. This one goes on too if it runs, without its clients."""
+    def switch(self, *, clients_stay: bool = False) -> None:
+        """Let the address lead to the other one, as a primary. This one goes on if it runs, and loses its clients."""
         other, spare = self._beside, free_port()
         if self.running:
             with _client(self.port) as client:
                 client.config_set("port", spare)
-                client.client_kill_filter(_type="normal", skipme=True)
+                if not clients_stay:
+                    client.client_kill_filter(_type="normal", skipme=True)
         with _client(other.port) as client:
             client.execute_command("REPLICAOF", "NO", "ONE")
             client.config_set("port", self.port)
