@@ -31,6 +31,7 @@ _NO_INBOX = Change(
 """,
     "    SELECT id AS command_id FROM mine\n",
 )
+_WHERE_IT_WAS = '    WHERE {likely("found.state = ask.was_state AND found.pending = ask.was_pending")}\n'
 _TAKE_UP = "        WHERE payment.id = ask.id AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())\n"
 _UNKNOWN = "    Outcome.NO_ANSWER: Step(Write.NOTE, PaymentState.UNKNOWN, Pending.ASK),\n}"
 _COUNTED_FIRST = """    counted = await claims._database.fetchrow("SELECT taken FROM buyer WHERE event = $1 AND buyer = $2", event, buyer)
@@ -156,7 +157,7 @@ NAMED: Sequence[Mutation] = (
         [
             _NO_INBOX,
             Change(_PAYMENTS, _TAKE_UP, "        WHERE payment.id = ask.id AND pending <> 'nothing'\n"),
-            Change(_COMMITTING, "    WHERE found.state = ask.was_state AND found.pending = ask.was_pending\n", ""),
+            Change(_COMMITTING, _WHERE_IT_WAS, ""),
             Change(
                 _CONSUMER,
                 "        if not commands:\n            return\n",
@@ -371,7 +372,7 @@ OTHERS: Sequence[Mutation] = (
         "what was taken over is not the caller's any more, and is written all the same",
         [
             _NO_INBOX,
-            Change(_COMMITTING, "    WHERE found.state = ask.was_state AND found.pending = ask.was_pending\n", ""),
+            Change(_COMMITTING, _WHERE_IT_WAS, ""),
         ],
     ),
     Mutation(

@@ -1,6 +1,7 @@
 """Many calls in one statement, against a real Postgres: each has its own end, whoever else is in it."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from dataclasses import replace
 import pytest
 from support.money import configuration, hall
 
+from ticketon_contract.config import Zone
 from ticketon_contract.names import EventRef
 from ticketon_ledger import (
     AlreadyPaying,
@@ -21,8 +23,12 @@ from ticketon_ledger import (
     Pending,
     SeatsTaken,
     UnknownSeats,
+    claims,
+    committing,
+    payments,
 )
 from ticketon_ledger.committing import Capture, Commit, Committed, captured_all, commit_all
+from ticketon_ledger.database import connect_once
 from ticketon_ledger.errors import BadValue
 from ticketon_ledger.moves import Move
 from ticketon_ledger.payments import Acceptance
@@ -167,3 +173,27 @@ async def test_payments_committed_in_one_statement_win_or_lose_each_by_its_own_f
     assert await captured_all(ledger.database, [Capture(moved, paid), Capture(loses, paid)]) == [True, False]
     order = (await ledger.orders_of(str(event), "ann"))[0]
     assert (order.state, {ticket.state for ticket in order.tickets}) == ("paid", {"valid"})
+
+
+async def test_the_calls_of_one_statement_are_not_compared_each_with_each(database_url: str, event: EventRef) -> None:
+    """By the plan for whatever number of calls: parts are joined by hash, and rows are found by their keys."""
+    statements = {
+        "claims of seats": claims._CLAIM_SEATS,
+        "claims of units": claims._CLAIM_UNITS,
+        "payments that are accepted": payments._ACCEPT,
+        "payments that are taken up": payments._BEGIN,
+        "the one transaction": committing._COMMIT,
+        "captures": committing._CAPTURED,
+    }
+    async with hall(database_url, configuration(event, [Zone(name="R", price=1, rows=20, seats_per_row=100)])):
+        connection = await connect_once(database_url)
+    try:
+        await connection.execute("ANALYZE seat")
+        await connection.execute("SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan")
+        for number, (name, statement) in enumerate(statements.items()):
+            await connection.execute(f"PREPARE gathered_{number} AS {statement}")
+            calls = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", statement))))
+            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE gathered_{number}({calls})"))
+            assert "Join Filter" not in plan, f"{name}\n{plan}"
+    finally:
+        await connection.close()

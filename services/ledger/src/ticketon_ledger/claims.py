@@ -130,10 +130,13 @@ made AS (
     FROM granted JOIN verdict USING (hold) CROSS JOIN inventory WHERE inventory.event = $1
     RETURNING {columns}
 ),
+theirs AS MATERIALIZED (
+    SELECT wanted.id, wanted.price, made.id AS hold, made.expires_at FROM wanted JOIN made ON made.id = wanted.hold
+),
 claimed AS (
-    UPDATE seat SET state = 'held', hold_id = made.id, generation = 1, expires_at = made.expires_at,
-                    price = wanted.price, revision = seat.revision + 2
-    FROM wanted JOIN made ON made.id = wanted.hold WHERE seat.event = $1 AND seat.id = wanted.id
+    UPDATE seat SET state = 'held', hold_id = theirs.hold, generation = 1, expires_at = theirs.expires_at,
+                    price = theirs.price, revision = seat.revision + 2
+    FROM theirs WHERE seat.event = $1 AND seat.id = theirs.id
 )
 SELECT verdict.hold, verdict.enough, verdict.found, verdict.taken, coalesce(counted.fits, FALSE) AS fits, made.*
 FROM verdict LEFT JOIN counted USING (hold) LEFT JOIN made ON made.id = verdict.hold

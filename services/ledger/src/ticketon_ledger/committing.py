@@ -3,7 +3,8 @@
 As in ``settlement``, a payment is moved only from where its caller saw it, under lock, and seats are fenced by its
 generation: who comes second changes nothing and is told so, whoever else is in the same statement. Locks are taken
 payments first, then seats, then holds, each by id. A payment may be in a statement once: ``Committing`` sees to it.
-Rows are looked up by their key, as in ``claims``, whatever Postgres believes of the tables.
+Rows are looked up by their key, as in ``claims``, whatever Postgres believes of the tables, and what the parts of the
+statement find is joined by hash: ``estimates``.
 """
 
 import secrets
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ticketon_ledger.database import Statements
+from ticketon_ledger.estimates import likely
 from ticketon_ledger.gathering import Gathered
 from ticketon_ledger.moves import SETTLED, Move, told
 from ticketon_ledger.records import OrderState, Payment, PaymentState, Pending
@@ -25,13 +27,18 @@ _AT_ONCE = 2
 # $7 next action, $8 provider's id, $9 seconds until it is due, as they are to be.
 _ASKED = "payment, was_state, was_pending, to_state, to_pending, to_reason, to_action, to_provider, seconds"
 _ARRAYS = ", ".join([*(f"${n}::text[]" for n in range(1, 9)), "$9::float8[]"])
-_MINE = """
+_MINE = f"""
 mine AS MATERIALIZED (
     SELECT found.*, ask.* FROM ask
     CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.payment OFFSET 0 FOR UPDATE) AS found
-    WHERE found.state = ask.was_state AND found.pending = ask.was_pending
-)"""
+    WHERE {likely("found.state = ask.was_state AND found.pending = ask.was_pending")}
+)"""  # noqa: S608 - built from constants
 
+_ITS_SEAT = "seat.hold_id = theirs.hold_id AND seat.generation = theirs.generation AND seat.state = 'paying'"
+_ITS_HOLD = (
+    "h.event = want.event AND h.generation = want.generation AND h.state = 'paying' "
+    "AND cardinality(h.seats) = want.seats"
+)
 _PLACED = (
     "SELECT order_id AS id, event, hold_id, id AS payment_id, seats, amount, currency, order_state AS state FROM won"
 )
@@ -51,7 +58,7 @@ seats AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT * FROM seat WHERE seat.event = theirs.event AND seat.id = theirs.id OFFSET 0 FOR UPDATE
     ) AS seat
-    WHERE seat.hold_id = theirs.hold_id AND seat.generation = theirs.generation AND seat.state = 'paying'
+    WHERE {likely(_ITS_SEAT)}
 ),
 tally AS MATERIALIZED (SELECT payment_id, count(*) AS seats FROM seats GROUP BY payment_id),
 holding AS MATERIALIZED (
@@ -60,20 +67,23 @@ holding AS MATERIALIZED (
         ORDER BY mine.hold_id
     ) AS want
     CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = want.hold_id OFFSET 0 FOR UPDATE) AS h
-    WHERE h.event = want.event AND h.generation = want.generation AND h.state = 'paying'
-      AND cardinality(h.seats) = want.seats
+    WHERE {likely(_ITS_HOLD)}
 ),
 first AS (
     INSERT INTO inbox (event, command_id, done_at) SELECT event, id, now() FROM mine ORDER BY id
     ON CONFLICT DO NOTHING RETURNING command_id
 ),
-won AS MATERIALIZED (
-    SELECT mine.*, holding.seats FROM mine
-    JOIN holding ON holding.payment_id = mine.id JOIN first ON first.command_id = mine.id
+decided AS MATERIALIZED (
+    SELECT mine.*, holding.seats, holding.id IS NOT NULL AS wins FROM mine JOIN first ON first.command_id = mine.id
+    LEFT JOIN holding ON holding.payment_id = mine.id
+),
+won AS MATERIALIZED (SELECT * FROM decided WHERE wins),
+bought AS MATERIALIZED (
+    SELECT seats.*, won.order_id, won.ticket_state FROM seats JOIN won ON won.id = seats.payment_id
 ),
 sold AS (
     UPDATE seat SET state = 'sold', expires_at = NULL, revision = seat.revision + 2
-    FROM seats JOIN won ON won.id = seats.payment_id WHERE seat.event = seats.event AND seat.id = seats.id
+    FROM bought WHERE seat.event = bought.event AND seat.id = bought.id
 ),
 ended AS (UPDATE seat_hold SET state = 'paid', ended_at = now() FROM won WHERE seat_hold.id = won.hold_id),
 placed AS (
@@ -82,26 +92,24 @@ placed AS (
 ),
 issued AS (
     INSERT INTO ticket (id, event, order_id, seat, zone, price, state)
-    SELECT replace(gen_random_uuid()::text, '-', ''), won.event, won.order_id, seats.id, seats.zone, seats.price,
-           won.ticket_state
-    FROM seats JOIN won ON won.id = seats.payment_id
+    SELECT replace(gen_random_uuid()::text, '-', ''), event, order_id, id, zone, price, ticket_state FROM bought
     RETURNING order_id, id, seat, zone, price
 ),
 {told("CASE state WHEN 'paid' THEN 'paid' ELSE 'placed' END", _PLACED, tickets="issued")},
 moved AS (
-    UPDATE payment SET state = CASE WHEN won.id IS NULL THEN mine.lost_state ELSE mine.to_state END,
-        pending = CASE WHEN won.id IS NULL THEN mine.lost_pending ELSE mine.to_pending END,
-        reason = CASE WHEN won.id IS NULL THEN 'hold_lost' ELSE mine.to_reason END,
-        next_action = mine.to_action, provider_id = coalesce(mine.to_provider, payment.provider_id), attempts = 0,
-        due_at = CASE WHEN won.id IS NULL OR mine.to_pending <> 'nothing'
-                 THEN now() + make_interval(secs => mine.seconds) END,
-        settled_at = CASE WHEN won.id IS NOT NULL AND mine.to_state = 'paid' THEN now() END,
-        captured = CASE WHEN mine.to_state = 'paid' THEN payment.amount ELSE 0 END,
+    UPDATE payment SET state = CASE WHEN decided.wins THEN decided.to_state ELSE decided.lost_state END,
+        pending = CASE WHEN decided.wins THEN decided.to_pending ELSE decided.lost_pending END,
+        reason = CASE WHEN decided.wins THEN decided.to_reason ELSE 'hold_lost' END,
+        next_action = decided.to_action, provider_id = coalesce(decided.to_provider, payment.provider_id),
+        attempts = 0,
+        due_at = CASE WHEN NOT decided.wins OR decided.to_pending <> 'nothing'
+                 THEN now() + make_interval(secs => decided.seconds) END,
+        settled_at = CASE WHEN decided.wins AND decided.to_state = 'paid' THEN now() END,
+        captured = CASE WHEN decided.to_state = 'paid' THEN payment.amount ELSE 0 END,
         method_token = ''
-    FROM mine JOIN first ON first.command_id = mine.id LEFT JOIN won ON won.id = mine.id WHERE payment.id = mine.id
-    RETURNING payment.id, won.id IS NOT NULL AS won
+    FROM decided WHERE payment.id = decided.id RETURNING payment.id, decided.wins
 )
-SELECT id, won FROM moved
+SELECT id, wins FROM moved
 """  # noqa: S608 - built from constants
 
 _PAID = "SELECT paid.*, h.seats FROM paid JOIN seat_hold AS h ON h.id = paid.hold_id"
@@ -109,23 +117,25 @@ _CAPTURED = f"""
 WITH ask AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS ask ({_ASKED}) ORDER BY payment),
 {_MINE},
 paid AS (
-    UPDATE orders SET state = 'paid' FROM mine WHERE orders.payment_id = mine.id AND orders.state = 'reserved'
-    RETURNING orders.*
+    UPDATE orders SET state = 'paid' FROM mine
+    WHERE orders.payment_id = mine.id AND {likely("orders.state = 'reserved'")} RETURNING orders.*
 ),
 valid AS (
-    UPDATE ticket SET state = 'valid' FROM paid WHERE ticket.order_id = paid.id AND ticket.state = 'pending'
+    UPDATE ticket SET state = 'valid' FROM paid
+    WHERE ticket.order_id = paid.id AND {likely("ticket.state = 'pending'")}
     RETURNING ticket.order_id, ticket.id, ticket.seat, ticket.zone, ticket.price
 ),
 {told("'paid'", _PAID, tickets="valid")},
+taken AS MATERIALIZED (SELECT mine.* FROM mine JOIN paid ON paid.payment_id = mine.id),
 moved AS (
-    UPDATE payment SET state = mine.to_state, pending = mine.to_pending, reason = mine.to_reason,
-        next_action = mine.to_action, provider_id = coalesce(mine.to_provider, payment.provider_id),
-        due_at = CASE WHEN mine.to_pending <> 'nothing' THEN now() + make_interval(secs => mine.seconds) END,
-        settled_at = CASE WHEN mine.to_state IN {SETTLED} THEN coalesce(payment.settled_at, now())
+    UPDATE payment SET state = taken.to_state, pending = taken.to_pending, reason = taken.to_reason,
+        next_action = taken.to_action, provider_id = coalesce(taken.to_provider, payment.provider_id),
+        due_at = CASE WHEN taken.to_pending <> 'nothing' THEN now() + make_interval(secs => taken.seconds) END,
+        settled_at = CASE WHEN taken.to_state IN {SETTLED} THEN coalesce(payment.settled_at, now())
                      ELSE payment.settled_at END,
-        method_token = CASE WHEN mine.to_state IN {SETTLED} THEN '' ELSE payment.method_token END,
+        method_token = CASE WHEN taken.to_state IN {SETTLED} THEN '' ELSE payment.method_token END,
         captured = payment.amount
-    FROM mine JOIN paid ON paid.payment_id = mine.id WHERE payment.id = mine.id RETURNING payment.id
+    FROM taken WHERE payment.id = taken.id RETURNING payment.id
 )
 SELECT id FROM moved
 """  # noqa: S608 - built from constants
@@ -213,7 +223,7 @@ async def commit_all(database: Statements, asks: Sequence[Commit]) -> list[Commi
         [ask.lost_state for ask in asks],
         [ask.lost_pending for ask in asks],
     )
-    won = {row["id"]: row["won"] for row in rows}
+    won = {row["id"]: row["wins"] for row in rows}
     ends = {True: Committed.WON, False: Committed.LOST, None: Committed.OVERTAKEN}
     return [ends[won.get(ask.payment.id)] for ask in asks]
 

@@ -23,14 +23,16 @@ class Move:
 
 def told(kind: str, order: str, *, tickets: str) -> str:
     """Tell the orders topic. ``kind`` is an expression, ``order`` selects orders, ``tickets`` names rows of theirs."""
-    data = f"""jsonb_build_object(
+    data = """jsonb_build_object(
         'order_id', id, 'hold_id', hold_id, 'payment_id', payment_id, 'seats', seats, 'amount', amount,
-        'currency', currency, 'state', state,
-        'tickets', (SELECT {TICKETS} FROM {tickets} AS t WHERE t.order_id = told_of.id))"""  # noqa: S608
+        'currency', currency, 'state', state, 'tickets', tickets)"""
     text = envelope(
         event="event", order_id="id", event_id=f"id || '.' || {kind}", kind=f"'order.' || {kind}", data=data
     )
     return f"""
+changed AS MATERIALIZED ({order}),
+with_tickets AS MATERIALIZED (SELECT t.order_id, {TICKETS} AS tickets FROM {tickets} AS t GROUP BY t.order_id),
 told AS (
-    INSERT INTO outbox (event, key, created_at, payload) SELECT event, id, now(), {text} FROM ({order}) AS told_of
+    INSERT INTO outbox (event, key, created_at, payload)
+    SELECT event, id, now(), {text} FROM changed LEFT JOIN with_tickets ON with_tickets.order_id = changed.id
 )"""  # noqa: S608 - built from constants

@@ -13,6 +13,7 @@ from typing import Any
 from ticketon_ledger import cancellation
 from ticketon_ledger.database import Row, Statements
 from ticketon_ledger.errors import AlreadyPaying, Duplicate, EventCancelled, HoldLost, KeyReused
+from ticketon_ledger.estimates import likely
 from ticketon_ledger.gathering import Gathered
 from ticketon_ledger.records import Payment, PaymentState, Pending
 
@@ -44,7 +45,7 @@ WITH ask AS MATERIALIZED (
         SELECT TRUE AS used FROM payment
         WHERE payment.event = $1 AND payment.buyer = ask.buyer AND payment.idempotency_key = ask.key OFFSET 0
     ) AS before ON TRUE
-    WHERE before.used IS NULL ORDER BY hold
+    WHERE {likely("before.used IS NULL")} ORDER BY hold
 ),
 theirs AS MATERIALIZED (
     SELECT seat.id, ask.hold FROM ask
@@ -53,22 +54,26 @@ theirs AS MATERIALIZED (
 seats AS MATERIALIZED (
     SELECT seat.id, seat.hold_id FROM theirs
     CROSS JOIN LATERAL (SELECT * FROM seat WHERE seat.event = $1 AND seat.id = theirs.id OFFSET 0 FOR UPDATE) AS seat
-    WHERE seat.hold_id = theirs.hold AND seat.state = 'held'
+    WHERE {likely("seat.hold_id = theirs.hold AND seat.state = 'held'")}
 ),
 tally AS MATERIALIZED (SELECT hold_id, count(*) AS seats FROM seats GROUP BY hold_id),
+want AS MATERIALIZED (
+    SELECT ask.hold, ask.buyer, tally.seats FROM ask JOIN tally ON tally.hold_id = ask.hold ORDER BY ask.hold
+),
 holding AS MATERIALIZED (
-    SELECT h.id FROM ask JOIN tally ON tally.hold_id = ask.hold
-    CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = ask.hold OFFSET 0 FOR UPDATE) AS h
-    WHERE h.event = $1 AND h.buyer = ask.buyer AND h.state = 'held' AND cardinality(h.seats) = tally.seats
+    SELECT h.id FROM want
+    CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = want.hold OFFSET 0 FOR UPDATE) AS h
+    WHERE {likely("h.event = $1 AND h.buyer = want.buyer AND h.state = 'held' AND cardinality(h.seats) = want.seats")}
 ),
 opened AS (
     UPDATE seat_hold SET state = 'paying', generation = seat_hold.generation + 1 FROM holding
     WHERE seat_hold.id = holding.id AND NOT EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1)
     RETURNING seat_hold.id, seat_hold.number, seat_hold.amount, seat_hold.currency, seat_hold.generation
 ),
+paying AS MATERIALIZED (SELECT seats.id, opened.generation FROM seats JOIN opened ON opened.id = seats.hold_id),
 moved AS (
-    UPDATE seat SET state = 'paying', generation = opened.generation, revision = seat.revision + 2
-    FROM seats JOIN opened ON opened.id = seats.hold_id WHERE seat.event = $1 AND seat.id = seats.id
+    UPDATE seat SET state = 'paying', generation = paying.generation, revision = seat.revision + 2
+    FROM paying WHERE seat.event = $1 AND seat.id = paying.id
 )
 INSERT INTO payment (id, event, hold_id, buyer, number, idempotency_key, body_hash, method_type, method_token, amount,
                      currency, generation, protocol, state, pending, accepted_at, due_at)
