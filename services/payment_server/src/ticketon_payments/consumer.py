@@ -20,6 +20,7 @@ from ticketon_payments.figures import Figures
 from ticketon_payments.kafka import RETRY_SECONDS, Bus, Feed, KafkaUnavailable, Message
 from ticketon_payments.offsets import LowWater
 from ticketon_payments.settler import Settler
+from ticketon_payments.taking import left_to_lease
 
 log = logging.getLogger(__name__)
 
@@ -186,11 +187,8 @@ class Consumer:
         if payment.consumed_at is not None:
             self._figures.stage("kafka", (payment.consumed_at - payment.accepted_at).total_seconds())
         try:
-            await self._settler.drive(payment)
-        except LedgerUnavailable as error:
-            log.warning("Postgres is away: left to its lease", extra={"payment": payment.id, "error": str(error)})
-        except Exception:
-            log.exception("a payment could not be settled: left to its lease", extra={"payment": payment.id})
+            with left_to_lease("payment", payment.id):
+                await self._settler.drive(payment)
         finally:
             self._mark(message.partition).done(message.offset)
             self._room.set()

@@ -1,13 +1,25 @@
 """Takes up what is due, so many at once; what fails is left to the lease under which it was taken up."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from ticketon_ledger import LedgerUnavailable
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def left_to_lease(kind: str, of: str) -> Iterator[None]:
+    """Tell what goes wrong in the block with the payment, or other ``kind``, of this id: its lease brings it back."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        log.warning("Postgres is away: left to its lease", extra={kind: of, "error": str(error)})
+    except Exception:
+        log.exception("a %s could not be carried out: left to its lease", kind, extra={kind: of})
 
 
 class Due(Protocol):
@@ -50,12 +62,8 @@ class Taking(Generic[DueT]):
         return len(due) == room
 
     async def _safely(self, one: DueT) -> None:
-        try:
+        with left_to_lease(self._kind, one.id):
             await self._drive(one)
-        except LedgerUnavailable as error:
-            log.warning("Postgres is away: left to its lease", extra={self._kind: one.id, "error": str(error)})
-        except Exception:
-            log.exception("a %s could not be carried out: left to its lease", self._kind, extra={self._kind: one.id})
 
     def close(self) -> None:
         """Stop what is under way; leases bring it back."""
