@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ticketon_ledger import Payment, PaymentState, Pending
-from ticketon_payments.consumer import owned
+from ticketon_payments.consumer import IN_FLIGHT_PER_PARTITION, LEAST_ROOM, owned, readable
 from ticketon_payments.pacing import SETTLE_SECONDS, STRAY_MONEY_SECONDS, late, wait_seconds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -72,3 +72,13 @@ def test_when_a_payments_time_is_over(state: PaymentState, age_seconds: float, e
 def test_every_partition_has_exactly_one_owner(partitions: int, servers: int) -> None:
     shares = [owned(range(partitions), servers=servers, ordinal=ordinal) for ordinal in range(servers)]
     assert sorted(partition for share in shares for partition in share) == list(range(partitions))
+
+
+@given(in_flight=st.dictionaries(st.integers(0, 63), st.integers(0, IN_FLIGHT_PER_PARTITION)))
+def test_no_partition_ever_has_more_in_flight_than_it_may_and_none_makes_the_others_read_by_ones(
+    in_flight: dict[int, int],
+) -> None:
+    chosen, most = readable(in_flight)
+    assert all(in_flight[partition] + most <= IN_FLIGHT_PER_PARTITION for partition in chosen)
+    assert most >= LEAST_ROOM if chosen else most == 0
+    assert all(IN_FLIGHT_PER_PARTITION - in_flight[partition] < LEAST_ROOM for partition in in_flight.keys() - chosen)

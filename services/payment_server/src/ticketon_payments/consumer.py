@@ -7,7 +7,7 @@ Nothing depends on it: commands come twice, late, in any order and at two server
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 #: With four partitions, a thousand payments a second at a provider whose two calls take a second, and time-outs beside
 #: them. Those beyond wait in Kafka, where they are safe.
 IN_FLIGHT_PER_PARTITION = 512
+#: A fetch takes no more than the fullest of its partitions has room for. One that is nearly full is left out until a
+#: whole statement's messages fit: else a partition that is slow would have all the others read by ones and twos.
+LEAST_ROOM = 64
 _FETCH_SECONDS = 0.2
 _COMMIT_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
@@ -37,6 +40,13 @@ _FINISH_SECONDS = 5.0
 def owned(partitions: Collection[int], *, servers: int, ordinal: int) -> set[int]:
     """Those of a topic's partitions that one server reads."""
     return {partition for partition in partitions if partition % servers == ordinal}
+
+
+def readable(in_flight: Mapping[int, int]) -> tuple[list[int], int]:
+    """Which of the partitions with so many messages in flight to read now, and how many messages of all at most."""
+    room = {partition: IN_FLIGHT_PER_PARTITION - count for partition, count in in_flight.items()}
+    open_ones = [partition for partition in room if room[partition] >= LEAST_ROOM]
+    return open_ones, min((room[partition] for partition in open_ones), default=0)
 
 
 class Consumer:
@@ -101,9 +111,8 @@ class Consumer:
                     topic = await feed.partitions()
                     look_at = loop.time() + (_LOOK_SECONDS if topic else RETRY_SECONDS)
                 self._assign(feed, topic)
-                open_ones = [p for p in self.partitions if len(self._mark(p)) < IN_FLIGHT_PER_PARTITION]
+                open_ones, room = readable({partition: len(self._mark(partition)) for partition in self.partitions})
                 if open_ones:
-                    room = min(IN_FLIGHT_PER_PARTITION - len(self._mark(p)) for p in open_ones)
                     await self._take(await feed.fetch(open_ones, seconds=_FETCH_SECONDS, most=room))
                 else:
                     await self._wait_for_room()
