@@ -338,6 +338,10 @@ OTHERS: Sequence[Mutation] = (
         ],
     ),
     Mutation(
+        "all of an order's events are sent at once",
+        [Change(_SWEEPERS, "        for turn in turns(messages):\n", "        for turn in [messages]:\n")],
+    ),
+    Mutation(
         "the high-water mark is committed",
         [
             Change(

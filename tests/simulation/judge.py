@@ -99,6 +99,9 @@ class Judge:
             known = {json.loads(row["payload"])["id"] for row in self._world.records().outbox.values()}
             if event["id"] not in known:
                 self._world.fail(f"K: {event['type']} was told, and is not so")
+            told = {json.loads(other.value)["id"] for other in self._world.broker.records(REF.orders_topic)}
+            if _made_before(event, self._world.records()) - told:
+                self._world.fail(f"K: {event['type']} was told, and what came before it was not")
 
     def offset_committed(self, topic: str, partition: int, offset: int) -> None:
         """Whatever lies below a committed offset is never read again: Postgres must know it."""
@@ -126,6 +129,13 @@ class Judge:
             left.add("K: a message that cannot be carried out is no dead letter")
         if left:
             self._world.fail("; ".join(sorted(left)))
+
+
+def _made_before(event: dict[str, Any], records: Records) -> set[str]:
+    """Ids of the same order's events that are older."""
+    rows = [row for row in records.outbox.values() if row["key"] == event.get("subject")]
+    made = {json.loads(row["payload"])["id"]: row["id"] for row in rows}
+    return {name for name, number in made.items() if number < made.get(event["id"], 0)}
 
 
 def _difference(before: Records, now: Records) -> str:

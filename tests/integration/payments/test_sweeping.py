@@ -1,11 +1,14 @@
 """What the sweepers send when Kafka was away: no payment waits longer for it than Kafka was away."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
 from support.payments import MakeSale, Sale, hold_for
 
 from ticketon_ledger import payments
+from ticketon_ledger.announcements import tell
+from ticketon_ledger.database import Transaction
 from ticketon_payments import sweepers
 from ticketon_payments.kafka import KafkaUnavailable, Record
 from ticketon_payments.sweepers import Sweepers
@@ -17,13 +20,18 @@ class Broker:
     def __init__(self) -> None:
         self.ok = True  # what the last probe found
         self.away = False
+        self.refuses = 0  # of what is sent at once, so many from the first on
         self.keys: list[bytes] = []  # of what it took
+        self.values: list[bytes] = []
 
-    async def send_all(self, topic: str, records: Sequence[Record]) -> dict[int, KafkaUnavailable]:
-        if self.away:
-            return dict.fromkeys(range(len(records)), KafkaUnavailable(topic))
-        self.keys += [record.key for record in records]
-        return {}
+    async def send_all(
+        self, topic: str, records: Sequence[Record], *, within_seconds: float = 5.0
+    ) -> dict[int, KafkaUnavailable]:
+        assert within_seconds > 0
+        refused = len(records) if self.away else self.refuses
+        self.keys += [record.key for record in records[refused:]]
+        self.values += [record.value for record in records[refused:]]
+        return dict.fromkeys(range(refused), KafkaUnavailable(topic))
 
 
 @pytest.fixture
@@ -81,3 +89,30 @@ async def test_nothing_is_tried_while_the_probe_finds_kafka_away(unserved: Sale)
     broker.ok = True
     await sweeping.produce()
     assert len(broker.keys) == 1
+
+
+async def test_an_orders_second_event_is_never_told_before_its_first(unserved: Sale) -> None:
+    """Kafka takes a part of what is sent at once: whatever it takes, each order's events are there in their order."""
+
+    async def make_true(transaction: Transaction) -> None:
+        for kind in ("placed", "paid"):
+            for order in ("a", "b"):
+                await tell(
+                    transaction,
+                    unserved.event,
+                    order_id=order,
+                    event_id=f"{order}.{kind}",
+                    kind=f"order.{kind}",
+                    data={},
+                )
+
+    await unserved.ledger.database.in_transaction(make_true)
+    broker = Broker()
+    sweeping = sweepers_of(unserved, broker)
+    broker.refuses = 1
+    with pytest.raises(KafkaUnavailable):
+        await sweeping.tell()
+    broker.refuses = 0
+    await sweeping.tell()
+    told = [json.loads(value)["id"] for value in broker.values]
+    assert told == ["b.placed", "a.placed", "b.placed", "a.paid", "b.paid"]

@@ -7,6 +7,8 @@
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from ticketon_contract.names import EventRef
@@ -25,6 +27,8 @@ RECONCILING = 64
 _PRODUCE_BATCH = 200
 #: A sale of a thousand orders a second tells two thousand things: four transactions a second.
 _TELL_BATCH = 500
+#: Of all turns: the outbox's transaction is open meanwhile, and Postgres ends one that is idle for 10 s.
+TELL_SECONDS = 5.0
 _CLOUD_EVENT = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 #: Kafka normally acknowledges within milliseconds of acceptance.
 FIRST_PRODUCE_SECONDS = 2.0
@@ -51,6 +55,22 @@ async def every(seconds: float, name: str, work: Callable[[], Awaitable[bool]]) 
                 log.exception("unexpected", extra={"work": name})
         if not more:
             await asyncio.sleep(seconds)
+
+
+def turns(messages: Sequence[OutboxMessage]) -> list[list[OutboxMessage]]:
+    """The messages in their order, with no two of one order in a turn.
+
+    Of what is sent at once Kafka may take a part: an order's second event must not be there before its first.
+    """
+    found: list[list[OutboxMessage]] = []
+    before: Counter[str] = Counter()
+    for message in messages:
+        turn = before[message.key]
+        before[message.key] += 1
+        if turn == len(found):
+            found.append([])
+        found[turn].append(message)
+    return found
 
 
 class Sweepers:
@@ -105,12 +125,15 @@ class Sweepers:
         return told == _TELL_BATCH
 
     async def _send(self, messages: Sequence[OutboxMessage]) -> None:
-        failed = await self._bus.send_all(
-            self._event.orders_topic,
-            [Record(message.key.encode(), message.payload.encode(), _CLOUD_EVENT) for message in messages],
-        )
-        if failed:
-            raise next(iter(failed.values()))
+        end = time.monotonic() + TELL_SECONDS
+        for turn in turns(messages):
+            failed = await self._bus.send_all(
+                self._event.orders_topic,
+                [Record(message.key.encode(), message.payload.encode(), _CLOUD_EVENT) for message in turn],
+                within_seconds=end - time.monotonic(),
+            )
+            if failed:
+                raise next(iter(failed.values()))
 
     async def close(self) -> None:
         """Stop what is under way; leases bring it back."""
