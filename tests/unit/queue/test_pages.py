@@ -83,7 +83,13 @@ def test_a_wait_is_told_in_words(seconds: float | None, text: str) -> None:
     "problem",
     [
         *(Problem.NOT_OPEN, Problem.CLOSING, Problem.UNAVAILABLE, Problem.INVALID),  # of any form
-        *(Problem.NOT_ADMITTED, Problem.SEATS_TAKEN, Problem.SOLD_OUT, Problem.BUYER_LIMIT),  # of the seats'
+        *(
+            Problem.NOT_ADMITTED,
+            Problem.SEATS_TAKEN,
+            Problem.SOLD_OUT,
+            Problem.BUYER_LIMIT,
+            Problem.TOO_MANY,
+        ),  # of the seats'
         *(Problem.TOKEN_INVALID, Problem.HOLD_LOST, Problem.ALREADY_PAYING, Problem.KEY_REUSED),  # of the payment's
     ],
 )

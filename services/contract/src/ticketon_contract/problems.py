@@ -38,6 +38,7 @@ class Problem(Enum):
     TOO_LARGE = ("too-large", 413, "The request is too large")
     INVALID = ("invalid", 422, "The request is not valid")  # errors: [{field, message}]
     KEY_REUSED = ("idempotency-key-reused", 422, "The Idempotency-Key was used for another request")
+    TOO_MANY = ("too-many-requests", 429, "Too many requests of one buyer at once")  # retry_after_seconds
     HEADERS_TOO_LARGE = ("headers-too-large", 431, "The request's headers are too large")
     INTERNAL = ("internal", 500, "Something went wrong on our side")
     UNAVAILABLE = ("unavailable", 503, "A part of the sale is away for a moment")  # retry_after_seconds

@@ -1,6 +1,8 @@
 """Holding seats: who may, and what the ledger then does. Shared by the API and the pages."""
 
-from collections.abc import Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from ticketon_contract.problems import Problem, ProblemError
@@ -9,39 +11,47 @@ from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.line import State
 
+#: Requests for seats that one buyer may have under way at one server. A buyer has some tabs and a double click; without
+#: a bound a program with one pass could fill the queue in which everybody's claims wait, and have the others refused.
+MOST_AT_ONCE = 4
+RETRY_SECONDS = 1
+
 
 class Holding:
     """Raises ProblemError for what a buyer may not, LedgerError for what the ledger refuses."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._asking: Counter[str] = Counter()  # buyer -> requests for seats under way
 
     async def hold_seats(self, buyer: Credentials, seats: Sequence[str]) -> Hold:
         """Hold named seats, all or none."""
-        number = await self._admitted(buyer)
-        config = self._context.live.config
-        return await self._context.ledger.hold_seats(
-            self._context.event,
-            buyer=buyer.user,
-            number=number,
-            seats=seats,
-            hold_seconds=config.hold_seconds,
-            max_per_buyer=config.max_per_buyer,
-        )
+        with self._asks(buyer.user):
+            number = await self._admitted(buyer)
+            config = self._context.live.config
+            return await self._context.ledger.hold_seats(
+                self._context.event,
+                buyer=buyer.user,
+                number=number,
+                seats=seats,
+                hold_seconds=config.hold_seconds,
+                max_per_buyer=config.max_per_buyer,
+            )
 
     async def hold_quantity(self, buyer: Credentials, zone: str, quantity: int) -> Hold:
         """Hold the best of a zone."""
-        number = await self._admitted(buyer)
-        config = self._context.live.config
-        return await self._context.ledger.hold_quantity(
-            self._context.event,
-            buyer=buyer.user,
-            number=number,
-            zone=zone,
-            quantity=quantity,
-            hold_seconds=config.hold_seconds,
-            max_per_buyer=config.max_per_buyer,
-        )
+        with self._asks(buyer.user):
+            number = await self._admitted(buyer)
+            config = self._context.live.config
+            return await self._context.ledger.hold_quantity(
+                self._context.event,
+                buyer=buyer.user,
+                number=number,
+                zone=zone,
+                quantity=quantity,
+                hold_seconds=config.hold_seconds,
+                max_per_buyer=config.max_per_buyer,
+            )
 
     async def find(self, buyer: Credentials, hold_id: str) -> Hold:
         """Raises NOT_FOUND, NOT_YOURS, HOLD_LOST."""
@@ -60,6 +70,20 @@ class Holding:
         if found.state is HoldState.PAYING:
             raise ProblemError(Problem.ALREADY_PAYING, "the hold is being paid; it comes back by itself if that fails")
         await self._context.ledger.release(self._context.event, hold_id, buyer=buyer.user)
+
+    @contextlib.contextmanager
+    def _asks(self, user: str) -> Iterator[None]:
+        """One request for seats more of this buyer; raises TOO_MANY."""
+        if self._asking[user] >= MOST_AT_ONCE:
+            detail = "wait for the answers to what you asked before"
+            raise ProblemError(Problem.TOO_MANY, detail, retry_after_seconds=RETRY_SECONDS)
+        self._asking[user] += 1
+        try:
+            yield
+        finally:
+            self._asking[user] -= 1
+            if not self._asking[user]:
+                del self._asking[user]
 
     async def _admitted(self, buyer: Credentials) -> int:
         """Return the number that is admitted. While Redis is away a pass alone is enough."""

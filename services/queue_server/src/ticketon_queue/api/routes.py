@@ -173,6 +173,7 @@ def _add_holds(app: FastAPI, context: Context, holding: Holding, hold_routes: Ho
             Problem.BUYER_LIMIT,
             Problem.NOT_OPEN,
             Problem.INVALID,
+            Problem.TOO_MANY,
             Problem.UNAVAILABLE,
         ),
         openapi_extra={
