@@ -9,7 +9,8 @@ from support.money import configuration, hall
 from support.purchases import bought, held, paying
 
 from ticketon_contract.names import EventRef
-from ticketon_ledger import Ledger, commands, refunds
+from ticketon_ledger import Ledger, PaymentState, Pending, commands, payments, refunds, settlement
+from ticketon_ledger.moves import Move
 
 
 @pytest.fixture
@@ -56,6 +57,36 @@ async def test_the_organiser_gives_holds_back_but_none_that_is_being_paid(
     assert (await held(ledger, event, "cat", "R-1-1")).seats == ["R-1-1"]
     rows = await ledger.database.fetch("SELECT taken FROM buyer WHERE buyer = 'ann'")
     assert [row["taken"] for row in rows] == [0]
+
+
+async def test_payments_that_the_provider_neither_takes_nor_lets_go_are_listed_with_what_it_says(
+    ledger: Ledger, event: EventRef, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def capturing(buyer: str, seat: str) -> str:
+        payment = await paying(ledger, event, buyer, seat)
+        move = Move(PaymentState.CAPTURING, Pending.CAPTURE, 3600, provider_id=f"at-{buyer}")
+        await settlement.commit(
+            ledger.database, payment, move, lost_state=PaymentState.AUTHORIZED, lost_pending=Pending.VOID
+        )
+        return payment.id
+
+    stuck, _ = await capturing("ann", "R-1-1"), await capturing("ben", "R-1-2")
+    await ledger.database.fetch(
+        "UPDATE payment SET attempts = $2, reason = 'provider_refused: 422' WHERE id = $1",
+        *(stuck, payments.STUCK_ATTEMPTS),
+    )
+    under_way = await payments.under_way(ledger.database, str(event))
+    assert (under_way.in_flight, under_way.stuck) == (2, 1)
+    which = ("payments", "--event", str(event))
+    code, shown = await run(database_url, capsys, *which)
+    assert (code, shown.count("\n")) == (0, 2)
+    code, shown = await run(database_url, capsys, *which, "--stuck")
+    assert (code, shown.count("\n")) == (0, 1)
+    order = (await ledger.orders_of(str(event), "ann"))[0]
+    for told in (stuck, order.id, "capturing, capture tried 10 times", "(provider_refused: 422)", "at-ann"):
+        assert told in shown
+    _, shown = await run(database_url, capsys, *which, "--stuck", "--json")
+    assert [payment["id"] for payment in json.loads(shown)] == [stuck]
 
 
 async def test_what_is_wrong_is_said_in_a_line(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:

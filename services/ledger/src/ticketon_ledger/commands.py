@@ -73,6 +73,14 @@ COMMANDS: Sequence[Command] = (
         desk_commands.add_holds_arguments,
         desk_commands.run_holds,
     ),
+    Command(
+        "payments",
+        "list payments under way, or those that are stuck at the provider",
+        "List payments that are not settled, oldest first; with --stuck those that the provider was asked many times to"
+        " take or to let go.",
+        desk_commands.add_payments_arguments,
+        desk_commands.run_payments,
+    ),
 )
 NAMES = tuple(command.name for command in COMMANDS)
 

@@ -1,4 +1,4 @@
-"""``ticketon tickets`` and ``ticketon holds``: what the organiser's desk looks at, and holds that it gives back."""
+"""``ticketon tickets``, ``holds`` and ``payments``: what the organiser's desk looks at; holds that it gives back."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from ticketon_ledger.command_line import DONE, NOT_DONE, add_options, event_of, guarded, opened, write_json
 from ticketon_ledger.database import Database, Row
 from ticketon_ledger.holds import END_HOLDS
+from ticketon_ledger.payments import STUCK
 from ticketon_ledger.records import HoldState
 
 _TICKETS = """
@@ -17,6 +18,11 @@ _HOLDS = """
 SELECT id, seats, buyer, number, state, expires_at FROM seat_hold
 WHERE event = $1 AND (state = 'paying' OR (state = 'held' AND expires_at > now())) ORDER BY created_at, id
 """
+_PAYMENTS = f"""
+SELECT id, (SELECT orders.id FROM orders WHERE orders.payment_id = payment.id) AS order_id, hold_id, amount, currency,
+       state, pending, attempts, reason, provider_id, accepted_at
+FROM payment WHERE event = $1 AND due_at IS NOT NULL AND (NOT $2::bool OR {STUCK}) ORDER BY accepted_at, id
+"""  # noqa: S608 - built from constants
 
 
 def add_tickets_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +36,14 @@ def add_holds_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument(
         "--release", nargs="+", default=(), metavar="HOLD", help="give these back; one that is being paid stays"
+    )
+
+
+def add_payments_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of ``payments``."""
+    add_options(parser)
+    parser.add_argument(
+        "--stuck", action="store_true", help="only those whose money the provider neither takes nor lets go"
     )
 
 
@@ -69,6 +83,29 @@ def run_holds(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return DONE if ended == set(wanted) else NOT_DONE
 
     return _run("holds", arguments, environ, work)
+
+
+def run_payments(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """0, or 2 with a line that says what was wrong."""
+
+    async def work(database: Database, event: str) -> int:
+        rows = await database.fetch(_PAYMENTS, event, arguments.stuck)
+        if arguments.json:
+            write_json([dict(row) for row in rows])
+        else:
+            sys.stdout.write("".join(_payment_line(row) for row in rows) or "no payments\n")
+        return DONE
+
+    return _run("payments", arguments, environ, work)
+
+
+def _payment_line(row: Row) -> str:
+    why = f" ({row['reason']})" if row["reason"] else ""
+    return (
+        f"{row['id']}  {row['accepted_at']:%Y-%m-%dT%H:%M:%SZ}  order {row['order_id'] or '-'}  {row['amount']} "
+        f"{row['currency']}  {row['state']}, {row['pending']} tried {row['attempts']} times{why}  "
+        f"at the provider {row['provider_id'] or '-'}\n"
+    )
 
 
 def _hold_line(row: Row) -> str:

@@ -22,6 +22,11 @@ _MOST = 64
 #: One is written to disk while the next is prepared.
 _AT_ONCE = 2
 
+#: A payment whose money the provider was asked to take, or to let go, so often is told to people: after some three
+#: minutes, with the waits of the payment servers. It is asked for on; nobody but the provider can end it.
+STUCK_ATTEMPTS = 10
+STUCK = f"state IN ('capturing', 'authorized') AND attempts >= {STUCK_ATTEMPTS}"
+
 _COLUMNS = (
     "id, event, hold_id, buyer, number, idempotency_key, body_hash, method_type, method_token, amount, currency, "
     "generation, protocol, state, pending, reason, next_action, provider_id, attempts, produce_attempts, accepted_at, "
@@ -136,18 +141,23 @@ WITH failed AS MATERIALIZED (
 UPDATE payment SET produced_at = NULL, produce_attempts = greatest(produce_attempts - 1, 0)
 FROM failed WHERE payment.id = failed.id
 """
-_UNDER_WAY = """
-SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown
+_UNDER_WAY = f"""
+SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown,
+       count(*) FILTER (WHERE {STUCK}) AS stuck
 FROM payment WHERE event = $1 AND due_at IS NOT NULL AND state <> 'expired'
-"""
+"""  # noqa: S608 - built from constants
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """Payments of an event that are accepted and not settled; ``unknown`` of them are parked."""
+    """Payments of an event that are accepted and not settled.
+
+    ``unknown`` of them are parked; of those that are ``stuck`` the provider neither takes the money nor lets it go.
+    """
 
     in_flight: int
     unknown: int
+    stuck: int
 
 
 def as_payment(row: Row) -> Payment:
@@ -290,7 +300,7 @@ async def not_produced(database: Statements, event: str, payment_ids: Sequence[s
 async def under_way(database: Statements, event: str) -> UnderWay:
     """How many payments are not settled yet."""
     row = await database.fetchrow(_UNDER_WAY, event)
-    return UnderWay(**row) if row else UnderWay(0, 0)
+    return UnderWay(**row) if row else UnderWay(0, 0, 0)
 
 
 async def known(database: Statements, event: str, payment_ids: Sequence[str]) -> set[str]:

@@ -23,6 +23,11 @@ TRANSACTIONS = Counter(
 )
 ACCEPTED = Counter("ticketon_payments_accepted_total", "Payments accepted by intake", ["event"])
 UNKNOWN = Gauge("ticketon_payments_unknown", "Payments whose end the provider has not told yet", ["event"])
+STUCK = Gauge(
+    "ticketon_payments_stuck",
+    "Payments whose money the provider was asked many times to take or to let go (a person must look)",
+    ["event"],
+)
 REFUNDS = Counter("ticketon_refunds_total", "Refunds that the provider has carried out", ["event"])
 OPEN_REFUNDS = Gauge(
     "ticketon_refunds_open",
@@ -92,6 +97,10 @@ class Figures:
     def unknown(self, count: int) -> None:
         """How many payments are parked now."""
         UNKNOWN.labels(self._event).set(count)
+
+    def stuck(self, count: int) -> None:
+        """How many payments wait for a provider that will not."""
+        STUCK.labels(self._event).set(count)
 
     def accepted_per_second(self) -> float:
         """Over the last RATE_SECONDS."""

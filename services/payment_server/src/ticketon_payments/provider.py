@@ -25,6 +25,14 @@ log = logging.getLogger(__name__)
 _REASON_CHARS = 200
 #: Nothing was done, and it was not for what we asked: credentials, clashes, haste. Somebody will put it right.
 _ASK_AGAIN = {401, 403, 404, 408, 409, 425, 429}
+#: Of these, what says nothing of the thing that was to be changed.
+_NOT_OF_IT = _ASK_AGAIN - {404, 409}
+#: How a thing stands that will never be changed as was asked: it was done before, or undone, perhaps by hand.
+_DECIDED = {
+    Pending.CAPTURE: {Outcome.CHARGED, Outcome.DECLINED, Outcome.VOIDED},
+    Pending.VOID: {Outcome.CHARGED, Outcome.DECLINED, Outcome.VOIDED},
+    Pending.REFUND: {Outcome.REFUNDED, Outcome.DECLINED, Outcome.VOIDED},
+}
 
 _OUTCOMES = {
     "authorized": Outcome.AUTHORIZED,
@@ -120,12 +128,21 @@ class HttpProvider:
         body = {"amount": payment.amount} if deed is Pending.REFUND else {}
         path = f"{_things(payment)}/{provider_id}/{deed}"
         status, answer = await self._call("POST", path, key=f"{payment.id}:{deed}", json=body)
+        if 400 <= status < 500 and status not in _NOT_OF_IT:
+            return await self._refused(payment, status)
         if status != 200 or not isinstance(answer, dict):
             return Answer(Outcome.NO_ANSWER, reason=_reason(answer) if status == 0 else f"provider_status: {status}")
         if answer.get("state") == "failed":
             failed = Outcome.CAPTURE_FAILED if deed is Pending.CAPTURE else Outcome.NOT_POSSIBLE
             return Answer(failed, reason=_reason(answer.get("reason") or f"{deed}_failed"))
         return self._read(answer)
+
+    async def _refused(self, payment: Payment, status: int) -> Answer:
+        """The provider will not change the thing: look at how it stands, for that may be final."""
+        found = await self._ask(payment)
+        if found.outcome in _DECIDED[payment.pending]:
+            return found
+        return Answer(Outcome.NO_ANSWER, reason=f"provider_refused: {status}")
 
     async def refund(self, refund: Refund) -> Answer:
         """Give a part, or all, of what was taken back; the entry is looked for where its id is not known."""

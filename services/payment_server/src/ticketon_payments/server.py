@@ -259,6 +259,7 @@ class PaymentServer:
             under_way = await payments.under_way(self._ledger.database, str(self._live.config.ref))
             in_flight, unknown = under_way.in_flight, under_way.unknown
             self._figures.unknown(unknown)
+            self._figures.stuck(under_way.stuck)
             open_refunds = await refunds.open_counts(self._ledger.database, str(self._live.config.ref))
             self._figures.open_refunds(open_refunds.by_state)
             refunding = open_refunds.under_way
