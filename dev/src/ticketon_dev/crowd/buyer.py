@@ -78,7 +78,7 @@ class Buyer:
     async def ask(self, route: str, method: str, path: str, **options: Any) -> Answer:
         """Ask the event's own address, presenting the tokens."""
         return await self.crowd.door.ask(
-            route, method, f"{self.crowd.plan.base_url}{path}", token=self.token or None, **options
+            route, method, f"{self.crowd.plan.base_url}{path}", token=lambda: self.token, **options
         )
 
     # --- the line

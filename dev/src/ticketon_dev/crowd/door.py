@@ -11,7 +11,7 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -139,22 +139,23 @@ class Door:
         method: str,
         url: str,
         *,
-        token: str | None = None,
+        token: Callable[[], str] = str,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         hang_up_seconds: float | None = None,
     ) -> Answer:
         """Ask until somebody answers; raises NoAnswerError when patience ends.
 
+        Each attempt presents the ``token`` of its moment: tabs of a browser share what another was given meanwhile.
         ``hang_up_seconds``: drop the first attempt's connection after so long and ask again, as a phone in a lift does.
         """
-        signed = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
-        question = _Question(route, method, url, signed, body)
         first = self.now()
         pause = FIRST_PAUSE_SECONDS
         attempts = 0
         while True:
             attempts += 1
+            signed = {**({"Authorization": f"Bearer {now}"} if (now := token()) else {}), **(headers or {})}
+            question = _Question(route, method, url, signed, body)
             outcome = await self._attempt(question, attempts, hang_up_seconds if attempts == 1 else None)
             if isinstance(outcome, Answer):
                 return outcome

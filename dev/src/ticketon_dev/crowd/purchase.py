@@ -135,7 +135,7 @@ async def _pay(buyer: Buyer, held: Held, card: str) -> str:
         "pay",
         "POST",
         held.payment_url,
-        token=held.payment_token,
+        token=lambda: held.payment_token,
         body={"hold_id": held.hold, "method": {"type": "card", "token": card}},
         headers={"Idempotency-Key": key},  # the same for every repetition: the reply may be what was lost
         hang_up_seconds=HANG_UP_SECONDS if buyer.does.hangs_up else None,
@@ -156,7 +156,7 @@ async def _follow(buyer: Buyer, held: Held, payment: str, state: str) -> str:
     while True:
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
-        answer = await door.ask("payment", "GET", f"{held.payment_url}/{payment}", token=held.payment_token)
+        answer = await door.ask("payment", "GET", f"{held.payment_url}/{payment}", token=lambda: held.payment_token)
         if not answer.ok:
             buyer.refused("payment", answer)
             raise GoHomeError(Outcome.UNSETTLED)
