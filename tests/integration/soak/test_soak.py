@@ -1,24 +1,17 @@
 """A small share of what `make soak` does for hours: a sale and a line, while servers and stores die."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from ticketon_dev.soak.line import Blow, LinePlan, LineStores, line
+from ticketon_dev.soak.line import LinePlan, line
 from ticketon_dev.soak.sale import Size, sale
-from ticketon_dev.soak.stage import Cast
-from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer
+from ticketon_dev.soak.schedule import Kind
+from ticketon_dev.soak.stage import Cast, Stores
+from ticketon_dev.stores import KafkaServer, PostgresServer
 from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 
 
-@dataclass
-class Stores:
-    redis: RedisServer
-    postgres: PostgresServer
-    kafka: KafkaServer
-
-
 async def test_a_sale_survives_what_breaks_in_it(
-    redis_server: RedisServer, postgres_server: PostgresServer, kafka_server: KafkaServer, tmp_path: Path
+    replicated_redis: ReplicatedRedis, postgres_server: PostgresServer, kafka_server: KafkaServer, tmp_path: Path
 ) -> None:
     size = Size(
         rows=1,
@@ -30,7 +23,7 @@ async def test_a_sale_survives_what_breaks_in_it(
         most_faults=3,
         cast=Cast(queue_servers=2, payment_servers=1, action_seconds=0.2),
     )
-    result = await sale(1, Stores(redis_server, postgres_server, kafka_server), tmp_path, size)
+    result = await sale(1, Stores(replicated_redis, postgres_server, kafka_server), tmp_path, size)
     assert result.wrong == []
     assert result.damage.total > 0
     assert result.tickets > size.seats / 2
@@ -41,8 +34,8 @@ async def test_a_line_gives_no_number_twice_and_loses_none(
 ) -> None:
     told: list[str] = []
     plan = LinePlan(joins=1_000, servers=2, kills=3, redis_kills=1, failovers=1)
-    result = await line(LineStores(replicated_redis, postgres_server, kafka_server), tmp_path, plan, told.append)
+    result = await line(Stores(replicated_redis, postgres_server, kafka_server), tmp_path, plan, told.append)
     assert result.verdict.examples == ()
     assert result.clean
-    assert result.blows == {Blow.SERVER_KILLED: 2, Blow.REDIS_KILLED: 1, Blow.FAILED_OVER: 1}
+    assert result.blows == {Kind.QUEUE_KILLED: 2, Kind.REDIS_KILLED: 1, Kind.REDIS_FAILED_OVER: 1}
     assert result.missed > 0

@@ -5,7 +5,7 @@ from collections import Counter
 from ticketon_contract.config import ProviderProtocol
 from ticketon_dev.soak import report
 from ticketon_dev.soak.breaking import Damage
-from ticketon_dev.soak.line import Blow, LinePlan, LineResult
+from ticketon_dev.soak.line import LinePlan, LineResult
 from ticketon_dev.soak.line_log import LineLog
 from ticketon_dev.soak.sale import SaleResult
 from ticketon_dev.soak.schedule import Kind
@@ -34,7 +34,7 @@ def test_all_sales_are_counted_by_kind_and_broken_seeds_are_named() -> None:
 def test_a_line_says_its_three_figures() -> None:
     log = LineLog(2)
     log.joined(0, 1, sent=0.0, answered=1.0)
-    blows = Counter({Blow.SERVER_KILLED: 3, Blow.FAILED_OVER: 1})
+    blows = Counter({Kind.QUEUE_KILLED: 3, Kind.REDIS_FAILED_OVER: 1})
     told = LineResult(LinePlan(joins=2), log.verdict(), blows=blows, missed=12, repeated=Counter({"503": 7}))
     assert "duplicates 0, inversions 0, lost acknowledged places 0" in report.line(told)
     assert "3 x queue server killed, 1 x Redis failed over; 12 acknowledged joins missed" in report.line(told)

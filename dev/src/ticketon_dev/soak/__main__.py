@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -17,10 +16,11 @@ from ticketon_dev.errors import SetupError
 from ticketon_dev.lock import exclusive
 from ticketon_dev.progress import Progress
 from ticketon_dev.soak import report
-from ticketon_dev.soak.line import LineError, LinePlan, LineStores, line
+from ticketon_dev.soak.line import LineError, LinePlan, line
 from ticketon_dev.soak.sale import SaleResult, Size, sale
 from ticketon_dev.soak.server import READY_WITHIN_SECONDS
-from ticketon_dev.stores import Stores, ensure_all
+from ticketon_dev.soak.stage import Stores
+from ticketon_dev.stores import KafkaServer, PostgresServer, StoreServer, ensure_all
 from ticketon_dev.stores.facade import data_folder
 from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 
@@ -58,17 +58,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         with exclusive(given.data / "lock", "make soak"):
             ensure_all(progress)
             shutil.rmtree(given.data / "stores", ignore_errors=True)
-            stores = Stores(given.data / "stores", durable=False)
-            redis = ReplicatedRedis(given.data / "stores" / "replicated", durable=False)
-            of_line = LineStores(redis, stores.postgres, stores.kafka)
-            is_sale = given.part == "sale"
-            servers = stores.servers if is_sale else (of_line.redis, of_line.postgres)
-            work = partial(_sales, given, stores) if is_sale else partial(_line, given, of_line)
+            folder = given.data / "stores"
+            stores = Stores(
+                ReplicatedRedis(folder / "redis", durable=False),
+                PostgresServer(folder / "postgres", durable=False),
+                KafkaServer(folder / "kafka", durable=False),
+            )
+            servers: list[StoreServer] = [stores.redis, stores.postgres]
+            servers += [stores.kafka] if given.part == "sale" else []
+            work = _sales if given.part == "sale" else _line
             try:
                 for server in servers:
                     server.start(within_seconds=READY_WITHIN_SECONDS)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    clean = runner.run(work(progress))
+                    clean = runner.run(work(given, stores, progress))
             finally:
                 for server in servers:
                     server.stop()
@@ -117,7 +120,7 @@ async def _show(seed: int, figures: Figures, progress: Progress) -> None:
         progress.say(f"  … seed {seed}: {stages}  tickets {figures.tickets}  unanswered {figures.faults.total()}")
 
 
-async def _line(given: argparse.Namespace, stores: LineStores, progress: Progress) -> bool:
+async def _line(given: argparse.Namespace, stores: Stores, progress: Progress) -> bool:
     share = given.joins // JOINS_A_BLOW
     kills = share if given.kills is None else given.kills
     failovers = min(MOST_FAILOVERS, share) if given.failovers is None else given.failovers

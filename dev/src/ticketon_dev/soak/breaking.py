@@ -77,6 +77,10 @@ async def _happen(stage: Stage, fault: Fault) -> None:
     match fault.kind:
         case Kind.REDIS_EMPTIED:
             await _empty(stage.stores.redis.url)
+        case Kind.REDIS_FAILED_OVER:
+            await asyncio.to_thread(stage.stores.redis.part)
+            await asyncio.sleep(fault.lasts_seconds)
+            await asyncio.to_thread(stage.stores.redis.fail_over)
         case Kind.REDIS_RESTARTED:
             await _struck(_victims(stage, fault), fault, lambda victim: victim.stop(), start)
         case kind if kind.endswith("paused"):

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from ticketon_contract.config import Admission, EventConfig, Payments, Provider, Zone
@@ -22,9 +21,8 @@ from ticketon_contract.tokens import Identity, Place
 from ticketon_dev.soak.asking import Asker, NoAnswerError, Reply
 from ticketon_dev.soak.breaking import Breakable, start
 from ticketon_dev.soak.line_log import LineLog, LineVerdict
-from ticketon_dev.soak.stage import TICKETS_HOST, Cast, Stage, opened
-from ticketon_dev.stores import KafkaServer, PostgresServer
-from ticketon_dev.stores.replicated_redis import ReplicatedRedis
+from ticketon_dev.soak.schedule import Kind
+from ticketon_dev.soak.stage import TICKETS_HOST, Cast, Stage, Stores, opened
 
 #: Questions under way at once.
 CONNECTIONS = 64
@@ -49,23 +47,6 @@ class LineError(Exception):
 Tell = Callable[[str], None]
 
 
-class Blow(StrEnum):
-    """What happens to the line."""
-
-    SERVER_KILLED = "queue server killed"
-    REDIS_KILLED = "Redis killed"
-    FAILED_OVER = "Redis failed over"
-
-
-@dataclass(frozen=True)
-class LineStores:
-    """Of a line; Kafka need not run."""
-
-    redis: ReplicatedRedis
-    postgres: PostgresServer
-    kafka: KafkaServer
-
-
 @dataclass(frozen=True)
 class LinePlan:
     """``kills`` are spread over the joins, and over the questions at the end; what befalls Redis, over the joins."""
@@ -84,7 +65,7 @@ class LineResult:
 
     plan: LinePlan
     verdict: LineVerdict
-    blows: Counter[Blow] = field(default_factory=Counter)
+    blows: Counter[Kind] = field(default_factory=Counter)
     missed: int = 0  # acknowledged joins that replicas did not have when they took over
     seconds: float = 0.0
     join_seconds: float = 0.0
@@ -95,11 +76,11 @@ class LineResult:
         return self.verdict.clean and self.verdict.acknowledged == self.plan.joins
 
 
-async def line(stores: LineStores, folder: Path, plan: LinePlan, tell: Tell) -> LineResult:
+async def line(stores: Stores, folder: Path, plan: LinePlan, tell: Tell) -> LineResult:
     """Run it; ``tell`` hears of the progress every ten seconds or so."""
     begun = time.monotonic()
     async with opened(stores, folder, lambda _: _event(plan), Cast(plan.servers, payment_servers=0)) as stage:
-        run = _Run(stage, stores.redis, plan, tell)
+        run = _Run(stage, plan, tell)
         await run.joins()
         joined = time.monotonic() - begun
         await run.questions()
@@ -131,9 +112,8 @@ def _event(plan: LinePlan) -> EventConfig:
 
 
 class _Run:
-    def __init__(self, stage: Stage, redis: ReplicatedRedis, plan: LinePlan, tell: Tell) -> None:
+    def __init__(self, stage: Stage, plan: LinePlan, tell: Tell) -> None:
         self._stage = stage
-        self._redis = redis
         self._plan = plan
         self._tell = tell
         self._draw = random.Random(f"{plan.seed}/line")
@@ -141,7 +121,7 @@ class _Run:
         self._admitted = 0  # clients below this may ask
         self._ended = False
         self.log = LineLog(plan.joins)
-        self.blows: Counter[Blow] = Counter()
+        self.blows: Counter[Kind] = Counter()
         self.missed = 0
         self.repeated: Counter[str] = Counter()
 
@@ -155,9 +135,9 @@ class _Run:
 
         plan = self._plan
         blows = {
-            Blow.SERVER_KILLED: plan.kills * 3 // 4,
-            Blow.REDIS_KILLED: plan.redis_kills,
-            Blow.FAILED_OVER: plan.failovers,
+            Kind.QUEUE_KILLED: plan.kills * 3 // 4,
+            Kind.REDIS_KILLED: plan.redis_kills,
+            Kind.REDIS_FAILED_OVER: plan.failovers,
         }
         await self._all("joins", join, blows)
 
@@ -170,7 +150,7 @@ class _Run:
             reply = await self._answered(asker, told(client))
             self.log.asked_again(client, reply.body["number"] if reply.status == 200 else None)  # 201: a new one
 
-        await self._all("asked again", question, {Blow.SERVER_KILLED: self._plan.kills // 4})
+        await self._all("asked again", question, {Kind.QUEUE_KILLED: self._plan.kills // 4})
 
     def _identity(self, client: int) -> str:
         return self._stage.signer.sign(Identity(user=user(self._plan.seed, client)))
@@ -179,7 +159,7 @@ class _Run:
         """Sign anew what this client was told: a million tokens would be kept for it otherwise."""
         return self._stage.signer.sign(Place(user=user(self._plan.seed, client), number=self.log.numbers[client]))
 
-    async def _all(self, what: str, deed: Callable[[int, Asker], Awaitable[None]], blows: Mapping[Blow, int]) -> None:
+    async def _all(self, what: str, deed: Callable[[int, Asker], Awaitable[None]], blows: Mapping[Kind, int]) -> None:
         joins = self._plan.joins
         moments = sorted((self._draw.randrange(joins), blow) for blow in blows for _ in range(blows[blow]))
         clients = iter(range(joins))
@@ -226,7 +206,7 @@ class _Run:
                 raise LineError(f"a client was not answered for {PATIENCE_SECONDS:.0f} s; last: {why}")
             await asyncio.sleep(self._draw.uniform(*AGAIN_SECONDS))
 
-    async def _breaking(self, moments: Sequence[tuple[int, Blow]]) -> None:
+    async def _breaking(self, moments: Sequence[tuple[int, Kind]]) -> None:
         """Strike at these moments of the progress, one blow at a time: who comes after the next one waits for it."""
         for index, (moment, blow) in enumerate(moments):
             next_moment = moments[index + 1][0] if index + 1 < len(moments) else self._plan.joins
@@ -235,11 +215,11 @@ class _Run:
                 return
             self.blows[blow] += 1
             match blow:
-                case Blow.SERVER_KILLED:
+                case Kind.QUEUE_KILLED:
                     await self._killed(self._draw.choice(self._stage.queues), next_moment)
-                case Blow.REDIS_KILLED:
-                    await self._killed(self._redis, next_moment)
-                case Blow.FAILED_OVER:
+                case Kind.REDIS_KILLED:
+                    await self._killed(self._stage.stores.redis, next_moment)
+                case Kind.REDIS_FAILED_OVER:
                     await self._failed_over(next_moment)
 
     async def _until_done(self, count: int) -> None:
@@ -255,13 +235,12 @@ class _Run:
 
     async def _failed_over(self, next_moment: int) -> None:
         """A replica takes over that was parted from the primary while that one went on giving places."""
-        await asyncio.to_thread(self._redis.follow)
-        await asyncio.to_thread(self._redis.cut)
+        await asyncio.to_thread(self._stage.stores.redis.part)
         self._admitted, known = next_moment, self._done
         await asyncio.sleep(self._draw.uniform(*MISSED_SECONDS))
         await self._until_done(min(known + 1, next_moment))
         self.missed += self._done - known
-        await asyncio.to_thread(self._redis.fail_over)
+        await asyncio.to_thread(self._stage.stores.redis.fail_over)
 
     async def _telling(self, what: str) -> None:
         begun = time.monotonic()

@@ -17,7 +17,10 @@ class Lane(StrEnum):
 
 
 class Kind(StrEnum):
-    """What happens. ``killed`` is SIGKILL, ``paused`` SIGSTOP and, after a while, SIGCONT."""
+    """What happens. ``killed`` is SIGKILL, ``paused`` SIGSTOP and, after a while, SIGCONT.
+
+    ``failed over``: a replica that is parted from its primary takes over after a while, without what was written then.
+    """
 
     QUEUE_KILLED = "queue server killed"
     QUEUES_KILLED = "all queue servers killed"
@@ -31,6 +34,7 @@ class Kind(StrEnum):
     REDIS_PAUSED = "Redis paused"
     REDIS_RESTARTED = "Redis restarted"
     REDIS_EMPTIED = "Redis emptied"
+    REDIS_FAILED_OVER = "Redis failed over"
     POSTGRES_KILLED = "Postgres killed"
     POSTGRES_PAUSED = "Postgres paused"
     KAFKA_KILLED = "Kafka killed"
@@ -54,6 +58,7 @@ WEIGHTS = {
         Kind.REDIS_PAUSED: 1,
         Kind.REDIS_RESTARTED: 1,
         Kind.REDIS_EMPTIED: 2,
+        Kind.REDIS_FAILED_OVER: 2,
         Kind.POSTGRES_KILLED: 4,
         Kind.POSTGRES_PAUSED: 1,
         Kind.KAFKA_KILLED: 3,

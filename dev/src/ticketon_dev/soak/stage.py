@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from ticketon_contract.config import EventConfig
 from ticketon_contract.keys import KeyRing
 from ticketon_contract.tokens import Signer
 from ticketon_dev.soak.server import Server, ServerError
-from ticketon_dev.stores import KafkaServer, PostgresServer, RedisServer
+from ticketon_dev.stores import KafkaServer, PostgresServer
 from ticketon_dev.stores.process import free_port
+from ticketon_dev.stores.replicated_redis import ReplicatedRedis
 from ticketon_dev.stores.topics import create_topics, topics_of
 from ticketon_dev.warm import WarmProcess
 
@@ -24,17 +24,13 @@ COMMAND_SECONDS = 120.0
 TICKETS_HOST, PAYMENTS_HOST = "tickets.soak", "pay.soak"
 
 
-class Stores(Protocol):
-    """The three servers that outlive an event."""
+@dataclass(frozen=True)
+class Stores:
+    """The servers that outlive an event. Where nobody pays, Kafka need not run."""
 
-    @property
-    def redis(self) -> RedisServer: ...
-
-    @property
-    def postgres(self) -> PostgresServer: ...
-
-    @property
-    def kafka(self) -> KafkaServer: ...
+    redis: ReplicatedRedis
+    postgres: PostgresServer
+    kafka: KafkaServer
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ class ReplicatedRedis(RedisServer):
         with _client(self._beside.port) as client:
             client.execute_command("REPLICAOF", *_NOWHERE)
 
+    def part(self) -> None:
+        """Have a replica that has everything, and learns nothing more."""
+        self.follow()
+        self.cut()
+
     def fail_over(self) -> None:
         """SIGKILL the primary; its replica, with what it has, is a primary and answers at the address."""
         self.kill()
