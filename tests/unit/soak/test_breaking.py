@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ticketon_dev.errors import SetupError
-from ticketon_dev.soak.breaking import Damage, broken
+from ticketon_dev.soak.breaking import Damage, _happen, broken
+from ticketon_dev.soak.schedule import Fault, Kind
 
 
 class Dummy:
@@ -57,3 +58,24 @@ async def test_a_server_that_does_not_start_again_ends_the_block() -> None:
     with pytest.raises(SetupError, match="it does not start"):
         async with broken(stage(queues=[Dummy(starts=False)]), seed=SOON, most=1, damage=Damage()):
             await asyncio.sleep(30)
+
+
+class Pair(Dummy):
+    """A Redis with a replica."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[str] = []
+
+    def part(self) -> None:
+        self.done.append("parted")
+
+    def fail_over(self) -> None:
+        self.done.append("failed over")
+
+
+async def test_a_replica_takes_over_that_was_parted_before() -> None:
+    pair = Pair()
+    stores = SimpleNamespace(redis=pair, postgres=Dummy(), kafka=Dummy())
+    await _happen(stage(stores=stores), Fault(Kind.REDIS_FAILED_OVER, target=0, after_seconds=0.0, lasts_seconds=0.0))
+    assert pair.done == ["parted", "failed over"]
