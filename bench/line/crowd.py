@@ -14,6 +14,7 @@ import json
 import random
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -36,7 +37,8 @@ class Crowd:
         self._head = b"GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer " % (LINE.encode(), host.encode())
         self.tokens = tokens
         self._due: list[tuple[float, int]] = []
-        self.free: list[Connection] = []
+        #: By turns: the server ends one that brings nothing for long.
+        self.free: deque[Connection] = deque()
         self.answered_at: dict[int, float] = {}
         self.noticed_at: dict[int, float] = {}
         self.ages: list[float] = []
@@ -54,7 +56,7 @@ class Crowd:
                 self.late += 1
                 return now + 0.001
             _, number = heapq.heappop(self._due)
-            self.free.pop().ask(number, self._head + self.tokens[number] + b"\r\n\r\n")
+            self.free.popleft().ask(number, self._head + self.tokens[number] + b"\r\n\r\n")
         return self._due[0][0] if self._due else now + LOOK_SECONDS
 
     def answered(self, number: int, head: bytes, body: bytes) -> None:

@@ -46,6 +46,13 @@ def test_what_was_signed_is_read_back(claims: Any) -> None:
     assert len(token) < 400
 
 
+def test_what_a_token_says_is_told_without_its_key() -> None:
+    token = signer(event="shows/other").sign(Identity(user="kim"))
+    assert signer().says(token, Identity(user="kim"))
+    assert not signer().says(token, Identity(user="lee"))
+    assert not any(signer().says(other, Identity(user="kim")) for other in ("", "k1", token.rpartition(".")[0]))
+
+
 @given(user=st.text(min_size=1, max_size=64), number=st.integers(1, 2**53), epoch=st.integers(0, 10_000))
 def test_any_place_is_read_back(user: str, number: int, epoch: int) -> None:
     place = Place(user=user, number=number, epoch=epoch)

@@ -7,7 +7,7 @@ from ticketon_contract.keys import KeyRing
 from ticketon_contract.names import EventRef
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_contract.tokens import Identity, Pass, Place, Signer
-from ticketon_queue.credentials import cookie_value, read, set_cookie, verify
+from ticketon_queue.credentials import cookie_value, read, set_cookie, verify, waiting
 
 SIGNER = Signer(KeyRing.derive({"k1": b"1" * 32}, "k1", EventRef("shows", "gala")))
 NOW = 1_800_000_000.0
@@ -43,6 +43,34 @@ def test_what_does_not_fit_together_is_refused(bundle: str) -> None:
     with pytest.raises(ProblemError) as raised:
         verify(bundle, SIGNER, now=NOW)
     assert raised.value.problem is Problem.TOKEN_INVALID
+
+
+@pytest.mark.parametrize(
+    "headers", [{"authorization": f"Bearer {IDENTITY}~{PLACE}"}, {"cookie": f"te={IDENTITY}~{PLACE}"}]
+)
+def test_who_waits_is_known_by_the_place_alone(headers: dict[str, str]) -> None:
+    found = waiting(headers, "te", SIGNER)
+    assert found == read(headers, "te", SIGNER, now=NOW)
+    assert found is not None
+    assert found.bundle(SIGNER) == f"{IDENTITY}~{PLACE}"
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        "",
+        IDENTITY,
+        PLACE,
+        f"{PLACE}~{IDENTITY}",
+        f"{IDENTITY}~{PLACE}~{PASS}",
+        f"{IDENTITY}~{PLACE[:-1]}",
+        f"{IDENTITY}~{SIGNER.sign(Place(user='lee', number=1))}",
+        f"k1.e30~{PLACE}",
+        f"{IDENTITY}~" + "A" * 5_000,
+    ],
+)
+def test_everybody_else_is_looked_at_more_closely(bundle: str) -> None:
+    assert waiting({"authorization": f"Bearer {bundle}"}, "te", SIGNER) is None
 
 
 def test_a_bundle_is_read_back_and_unchanged_tokens_are_not_signed_again() -> None:

@@ -157,9 +157,9 @@ class EventRef:
     @property
     def cookie(self) -> str:
         """One cookie an event; ``__Host-`` binds it to the origin and to https."""
-        return _cookie(str(self))
+        return _cookie(self.namespace, self.name)
 
 
 @functools.lru_cache
-def _cookie(event: str) -> str:
-    return "__Host-te-" + hashlib.sha256(event.encode()).hexdigest()[:16]
+def _cookie(namespace: str, name: str) -> str:
+    return "__Host-te-" + hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:16]

@@ -92,6 +92,8 @@ class Snapshot:
         """
         if number <= self.serving:
             return 0
+        if not self.gaps:
+            return number - self.serving
         skipped = sum(last - max(after, self.serving) for after, last in self.gaps if self.serving < last < number)
         return number - self.serving - skipped
 
@@ -125,8 +127,9 @@ def retry_after_seconds(eta: float | None, waiting: int, random: Random) -> floa
 
     Jitter only shortens it, so that bounds hold and a crowd that came together does not stay together.
     """
-    farthest = min(FARTHEST_SECONDS, FAR_SECONDS * max(1.0, waiting / CROWD))
-    wanted = min(UNKNOWN_SECONDS, farthest) if eta is None else min(max(eta / 2, NEAR_SECONDS), farthest)
+    wanted = UNKNOWN_SECONDS if eta is None else max(eta / 2, NEAR_SECONDS)
+    if wanted > FAR_SECONDS:
+        wanted = min(wanted, FARTHEST_SECONDS, FAR_SECONDS * max(1.0, waiting / CROWD))
     return round(wanted * (1 - JITTER * random.random()), 2)
 
 

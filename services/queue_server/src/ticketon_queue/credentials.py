@@ -81,11 +81,36 @@ def new_user() -> str:
 
 def read(headers: Mapping[str, str], cookie: str, signer: Signer, *, now: float) -> Credentials | None:
     """Verify what a request carries; None where it carries nothing. Raises TOKEN_INVALID. A bearer token goes first."""
+    bundle, from_cookie = _brought(headers, cookie)
+    return None if bundle is None else verify(bundle, signer, now=now, from_cookie=from_cookie)
+
+
+def waiting(headers: Mapping[str, str], cookie: str, signer: Signer) -> Credentials | None:
+    """Return who brings an identity and a place, by the place alone; None for whoever brings anything else.
+
+    The place names its buyer. The identity has to name the same; it is handed back as it came, and its signature is
+    verified where it decides something.
+    """
+    bundle, from_cookie = _brought(headers, cookie)
+    if bundle is None or len(bundle) > MAX_BUNDLE_CHARS:
+        return None
+    identity, _, token = bundle.partition(SEPARATOR)
+    try:
+        place = signer.verify(token, Place, now=0)
+    except TokenError:  # more tokens than these, too
+        return None
+    named = Identity(user=place.user)
+    if not signer.says(identity, named):
+        return None
+    return Credentials(place.user, place, tokens=((named, identity), (place, token)), from_cookie=from_cookie)
+
+
+def _brought(headers: Mapping[str, str], cookie: str) -> tuple[str | None, bool]:
+    """Return the tokens as they came, and whether by cookie."""
     authorization = headers.get("authorization", "")
     if authorization[: len(_BEARER)].lower() == _BEARER:
-        return verify(authorization[len(_BEARER) :].strip(), signer, now=now)
-    bundle = cookie_value(headers.get("cookie", ""), cookie)
-    return verify(bundle, signer, now=now, from_cookie=True) if bundle else None
+        return authorization[len(_BEARER) :].strip(), False
+    return cookie_value(headers.get("cookie", ""), cookie), True
 
 
 def verify(bundle: str, signer: Signer, *, now: float, from_cookie: bool = False) -> Credentials:

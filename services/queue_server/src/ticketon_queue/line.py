@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Older figures are not answered from while Redis can be asked.
 FRESH_SECONDS = 1.0
+#: Whether the sale is open, on sale or over is looked at this often: less than anybody notices.
+STATE_SECONDS = 0.05
 #: Whoever is admitted, done or gone has little to look for.
 SETTLED_SECONDS = 20.0
 #: A visit that finds a ceiling reached or counters lost puts that right and tries again, so often.
@@ -82,6 +84,7 @@ class Line:
         self._ceilings = ceilings
         self._visits = Visits(self._send)
         self._random = random or Random()  # noqa: S311 - jitter
+        self._state, self._state_of, self._state_until = State.GONE, live.config, float("-inf")
 
     def see(self, snapshot: Snapshot) -> None:
         """Take the line as the last advance left it."""
@@ -207,7 +210,14 @@ class Line:
 
     def _waiting(self, place: Place) -> Standing:
         position = _never_higher(self.snapshot.position(place.number), place)
-        return Standing(self._waiting_state(), place.number, position, place.epoch)
+        return Standing(self._state_now(), place.number, position, place.epoch)
+
+    def _state_now(self) -> State:
+        """Return the state of all who wait; every look asks, and reading dates takes longer than a signature."""
+        config, now = self._live.config, time.monotonic()
+        if now >= self._state_until or config is not self._state_of:
+            self._state, self._state_of, self._state_until = self._waiting_state(), config, now + STATE_SECONDS
+        return self._state
 
     def _waiting_state(self) -> State:
         now = datetime.now(UTC)

@@ -86,8 +86,8 @@ class LineExpress:
 
     def _look(self, exchange: Exchange) -> bool:
         begun = time.perf_counter()
-        buyer = self._context.buyer_if_known(_Head(exchange))
-        if buyer is None or buyer.place is None or buyer.held_pass is not None:
+        buyer = self._context.waiting(_Head(exchange))
+        if buyer is None or buyer.place is None:
             return False
         standing = self._context.line.remembered(buyer.place)
         if standing is None:
