@@ -171,7 +171,7 @@ async def test_without_postgres_holds_wait_and_the_line_goes_on(
 async def test_a_server_that_ends_answers_all_that_it_was_asked(make_sale: Any) -> None:
     sale: Sale = await make_sale(servers=1, admission=SLOW)
     (staying,) = sale.servers
-    sale.environ["TICKETON_DRAIN_SECONDS"] = "1"
+    sale.environ["TICKETON_DRAIN_SECONDS"] = "3"
     (leaving,) = await sale.start()
     buyers = [await sale.buyer(leaving).introduce() for _ in range(60)]
     answers: list[int] = []
