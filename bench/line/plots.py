@@ -8,6 +8,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Picture
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from bench.decision.figures import Book, Figure
 from bench.decision.plots import STYLE, WIDTH
@@ -49,23 +51,29 @@ def draw_all(book: Book, folder: Path, load: int) -> None:
             picture = Picture(figsize=(WIDTH, 3.0), layout="constrained")
             FigureCanvasSVG(picture)
             for axes, (figure, title) in zip(picture.subplots(1, len(panels)), panels, strict=True):
-                _lines(axes, [one for one in book.of(experiment) if one.name == figure], series, load)
+                lines = _lines(axes, [one for one in book.of(experiment) if one.name == figure], series, load)
                 axes.set_title(title, loc="left", fontsize=9)
                 axes.set_xlabel(axis, fontsize=8)
                 axes.set_ylim(bottom=0)
             if len(series) > 1:
-                picture.legend(series, loc="outside upper center", ncols=2, fontsize=7, frameon=False)
+                picture.legend(lines, series, loc="outside upper center", ncols=2, fontsize=7, frameon=False)
             picture.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
-def _lines(axes: Axes, figures: Sequence[Figure], series: Sequence[str], load: int) -> None:
-    """A line through the medians of each series, a dot for each repetition."""
+def _lines(axes: Axes, figures: Sequence[Figure], series: Sequence[str], load: int) -> list[Line2D]:
+    """A line through the medians of each series, which are returned, and a dot for each repetition."""
+    lines: list[Line2D] = []
+    loads: set[int] = set()
     for name, colour in zip(series, _COLOURS, strict=False):
         found = sorted((_load(one.case, name, load), one) for one in figures if _load(one.case, name, load))
-        axes.plot([at for at, _ in found], [one.median for _, one in found], color=colour, linewidth=1.4)
+        loads.update(at for at, _ in found)
+        lines += axes.plot([at for at, _ in found], [one.median for _, one in found], color=colour, linewidth=1.4)
         for at, one in found:
             axes.plot([at] * len(one.values), one.values, ".", color=colour, markersize=3)
     axes.set_xscale("log")
+    axes.set_xticks(sorted(loads), [f"{at:,}" for at in sorted(loads)], minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
+    return lines
 
 
 def _load(case: str, series: str, load: int) -> int:
