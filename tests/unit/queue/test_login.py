@@ -80,7 +80,7 @@ ATTACKS = {
     "no audience": (SITE.token(aud=None), "issuer, audience or expiry"),
     "no expiry": (SITE.token(exp=None), "issuer, audience or expiry"),
     "expired": (SITE.token(exp=int(time.time()) - 60), "expired: log in again"),
-    "of the future": (SITE.token(nbf=int(time.time()) + 300), "not valid yet"),
+    "of the future": (SITE.token(nbf=int(time.time()) + 3000), "not valid yet"),
     "another type": (SITE.token(typ="logout+jwt"), "not of the type JWT"),
     "of an extension that nobody here knows": (
         SITE.token(headers={"crit": ["exp2"], "exp2": 1}),
