@@ -63,11 +63,9 @@ class Context:
     def waiting(self, request: Headed) -> Credentials | None:
         """Who asks with a place, as ``credentials.waiting`` has it; None for others, and for those to be asked more."""
         config = self.live.config
-        return (
-            None
-            if config.login is not None
-            else credentials.waiting(request.headers, config.ref.cookie, self.live.signer)
-        )
+        if config.login is not None:
+            return None
+        return credentials.waiting(request.headers, config.ref.cookie, self.live.signer)
 
     @property
     def how_to_be_known(self) -> str:

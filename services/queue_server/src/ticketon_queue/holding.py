@@ -2,8 +2,9 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_ledger import Hold, HoldState
@@ -26,29 +27,21 @@ class Holding:
 
     async def hold_seats(self, buyer: Credentials, seats: Sequence[str]) -> Hold:
         """Hold named seats, all or none."""
-        with self._asks(buyer.user):
-            number = await self._admitted(buyer)
-            config = self._context.live.config
-            return await self._context.ledger.hold_seats(
-                self._context.event,
-                buyer=buyer.user,
-                number=number,
-                seats=seats,
-                hold_seconds=config.hold_seconds,
-                max_per_buyer=config.max_per_buyer,
-            )
+        return await self._held(buyer, partial(self._context.ledger.hold_seats, seats=seats))
 
     async def hold_quantity(self, buyer: Credentials, zone: str, quantity: int) -> Hold:
         """Hold the best of a zone."""
+        return await self._held(buyer, partial(self._context.ledger.hold_quantity, zone=zone, quantity=quantity))
+
+    async def _held(self, buyer: Credentials, claim: Callable[..., Awaitable[Hold]]) -> Hold:
+        """Have the ledger claim seats on the terms of the configuration, for who is admitted."""
         with self._asks(buyer.user):
             number = await self._admitted(buyer)
             config = self._context.live.config
-            return await self._context.ledger.hold_quantity(
+            return await claim(
                 self._context.event,
                 buyer=buyer.user,
                 number=number,
-                zone=zone,
-                quantity=quantity,
                 hold_seconds=config.hold_seconds,
                 max_per_buyer=config.max_per_buyer,
             )
