@@ -17,7 +17,7 @@ PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Ports:
-    """Six in a row, on loopback."""
+    """Five in a row, on loopback."""
 
     first: int
 
