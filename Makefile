@@ -92,12 +92,12 @@ e2e: up images ## on the real cluster, through the real ingress
 
 .PHONY: test
 test: init ## every test: pure, integration, and on a real cluster
-	@echo "==> unit tests (about 20 seconds)"; .venv/bin/pytest -q -n 2 tests/unit
 	@echo "==> Redis, Postgres, Kafka and nginx as processes"; $(PYTHON) -m ticketon_dev.stores --ensure; $(PYTHON) -m bench.decision --ensure; $(PYTHON) -m bench.line --ensure
-	@echo "==> simulated schedules (about 40 seconds)"; .venv/bin/pytest -q -n 2 --dist loadfile tests/simulation
 	@echo "==> Chromium"; $(PYTHON) -m ticketon_dev.browser
-	@$(MAKE) --no-print-directory up images # before the other tests: what they run, helm too, is built once, in sight
-	@echo "==> rendered files and integration tests (about 5 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/golden tests/integration
+	@$(MAKE) --no-print-directory programs # before the tests: what they run, helm too, is built once, in sight
+	@# In one session, slow files first: what waits and what computes fill each other's gaps.
+	@echo "==> integration tests, simulated schedules, rendered files, unit tests (about 6 minutes)"; .venv/bin/pytest -q $(SIDE_BY_SIDE) tests/integration tests/simulation tests/golden tests/unit
+	@$(MAKE) --no-print-directory up images
 	@echo "==> end-to-end tests (about 4 minutes)"; .venv/bin/pytest -q -n 3 tests/e2e
 
 # --- measurements ----------------------------------------------------------------------------------------------------
@@ -139,6 +139,10 @@ golden: manifests ## write the golden files anew; read the difference before you
 .PHONY: up
 up: init ## a local Kubernetes with ingress controller, Kafka, Redis and Postgres (METRICS=1: metrics-server too)
 	@$(PYTHON) -m ticketon_dev.cluster up $(if $(METRICS),--metrics)
+
+.PHONY: programs
+programs: init ## build what the local cluster runs, and start nothing
+	@$(PYTHON) -m ticketon_dev.cluster programs
 
 .PHONY: images
 images: init ## build the images that changed, and load them into the cluster if it is up

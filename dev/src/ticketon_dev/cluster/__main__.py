@@ -1,4 +1,4 @@
-"""`python -m ticketon_dev.cluster up|down|images`: what `make up`, `make down` and `make images` call."""
+"""`python -m ticketon_dev.cluster up|down|images|programs`: what `make` calls by the same names."""
 
 import argparse
 import errno
@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> int:
     down_command.add_argument("--purge", choices=["nothing", "volumes", "all"], default="nothing")
     images_command = commands.add_parser("images", help="build the images and load them into the cluster")
     images_command.add_argument("names", nargs="*")
+    commands.add_parser("programs", help="build what a cluster runs, where it runs here, and start nothing")
     asked = parser.parse_args(arguments)
     progress = Progress()
 
@@ -66,6 +67,9 @@ def main(arguments: list[str]) -> int:
                 up.images(provider, at, asked.names, progress)
                 return 0
             progress.say(f"Cluster: {choice.provider} ({choice.because})")
+            if asked.command == "programs":
+                up.programs(provider, at, progress)
+                return 0
             if asked.command == "up":
                 if choice.provider is Provider.DIRECT and not at.kubeconfig.exists():
                     progress.say(DIRECT_MEANS)

@@ -25,6 +25,9 @@ class ClusterProvider(ABC):
     #: Whether the provider's cluster comes without a name server and without a provisioner of volumes.
     bare: bool = False
 
+    def build_programs(self, progress: Progress) -> None:  # noqa: B027  (most have none of their own)
+        """Build what the cluster will run, and start nothing."""
+
     @abstractmethod
     def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
         """Have the cluster answer; safe when it does. Raises SetupError, before anything is changed if it can."""

@@ -33,6 +33,12 @@ def up(provider: ClusterProvider, at: Locations, wishes: Wishes, progress: Progr
         progress.say(line)
 
 
+def programs(provider: ClusterProvider, at: Locations, progress: Progress) -> None:
+    """Build what a cluster takes minutes to build, and start nothing."""
+    provider.build_programs(progress)
+    link(provider.helm(progress), at.binaries / "helm")
+
+
 def publish(kubectl: Kubectl, at: Locations) -> None:
     """Leave the kubeconfig and kubectl where people and other commands look for them."""
     link(kubectl.program, at.binaries / "kubectl")

@@ -36,6 +36,11 @@ class DirectProvider(ClusterProvider):
         instance = instance_of(at.state, locations(at.checkout, {}, Path.home()).state)
         self.layout = Layout(state=at.state, binaries=self._tools.kubernetes, instance=instance)
 
+    def build_programs(self, progress: Progress) -> None:
+        self._require(Wishes(), progress)
+        programs.build_kubernetes(self._tools, progress)
+        programs.build_traefik(self._tools, progress)
+
     def start(self, wishes: Wishes, progress: Progress) -> Kubectl:
         self._require(wishes, progress)
         programs.build_kubernetes(self._tools, progress)
