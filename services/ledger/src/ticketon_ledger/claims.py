@@ -103,15 +103,15 @@ counter AS MATERIALIZED (
     ) AS b
 ),
 counted AS MATERIALIZED (
-    SELECT change.buyer, counter.buyer IS NOT NULL AS known, coalesce(counter.taken, 0) - change.returned AS taken,
-           verdict.hold, verdict.units, verdict.hold IS NOT NULL
+    SELECT $1::text AS event, change.buyer, counter.buyer IS NOT NULL AS known,
+           coalesce(counter.taken, 0) - change.returned AS taken, verdict.hold, verdict.units, verdict.hold IS NOT NULL
                AND coalesce(counter.taken, 0) - change.returned + verdict.units <= verdict.buyer_limit AS fits
     FROM change LEFT JOIN counter USING (buyer) LEFT JOIN verdict ON verdict.buyer = change.buyer AND verdict.enough
 ),
 recounted AS (
     UPDATE buyer SET taken = counted.taken + CASE WHEN counted.fits THEN counted.units ELSE 0 END,
         last_hold = CASE WHEN counted.fits THEN counted.hold ELSE buyer.last_hold END
-    FROM counted WHERE counted.known AND buyer.event = $1 AND buyer.buyer = counted.buyer
+    FROM counted WHERE counted.known AND buyer.event = counted.event AND buyer.buyer = counted.buyer
 ),
 arrived AS (
     INSERT INTO buyer (event, buyer, taken, last_hold)
@@ -131,12 +131,13 @@ made AS (
     RETURNING {columns}
 ),
 theirs AS MATERIALIZED (
-    SELECT wanted.id, wanted.price, made.id AS hold, made.expires_at FROM wanted JOIN made ON made.id = wanted.hold
+    SELECT made.event, wanted.id, wanted.price, made.id AS hold, made.expires_at
+    FROM wanted JOIN made ON made.id = wanted.hold
 ),
 claimed AS (
     UPDATE seat SET state = 'held', hold_id = theirs.hold, generation = 1, expires_at = theirs.expires_at,
                     price = theirs.price, revision = seat.revision + 2
-    FROM theirs WHERE seat.event = $1 AND seat.id = theirs.id
+    FROM theirs WHERE seat.event = theirs.event AND seat.id = theirs.id
 )
 SELECT verdict.hold, verdict.enough, verdict.found, verdict.taken, coalesce(counted.fits, FALSE) AS fits, made.*
 FROM verdict LEFT JOIN counted USING (hold) LEFT JOIN made ON made.id = verdict.hold

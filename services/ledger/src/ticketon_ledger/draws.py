@@ -31,13 +31,20 @@ ON CONFLICT (event) DO UPDATE SET drawing = true WHERE l.issued = 0 RETURNING ev
 _LOCK_OPEN = """
 SELECT arrivals, head FROM draw WHERE event = $1 AND closed_at IS NULL AND clock_timestamp() < closes_at FOR UPDATE
 """
-_FIND = "SELECT entry, index, gone FROM arrival WHERE event = $1 AND entry = ANY($2)"
+_FIND = """
+SELECT found.* FROM unnest($2::bytea[]) AS ask (entry)
+CROSS JOIN LATERAL (
+    SELECT entry, index, gone FROM arrival WHERE arrival.event = $1 AND arrival.entry = ask.entry OFFSET 0
+) AS found
+"""
 _APPEND = """
 WITH appended AS (INSERT INTO arrival (event, index, entry) SELECT $1, * FROM unnest($2::bigint[], $3::bytea[]))
 UPDATE draw SET arrivals = $4, head = $5 WHERE event = $1
 """
-_BACK = "UPDATE arrival SET gone = false WHERE event = $1 AND entry = ANY($2)"
-_LEAVE = "UPDATE arrival SET gone = true WHERE event = $1 AND entry = ANY($2)"
+_MARK = """
+WITH ask AS MATERIALIZED (SELECT $1::text AS event, entry FROM unnest($2::bytea[]) AS ask (entry))
+UPDATE arrival SET gone = $3 FROM ask WHERE arrival.event = ask.event AND arrival.entry = ask.entry
+"""
 _MOVE = f"""
 UPDATE draw SET generation = $3,
     closes_at = CASE WHEN $2 > closes_at OR arrivals = 0 THEN $2 ELSE closes_at END,
@@ -112,7 +119,7 @@ async def _append(event: str, entries: Sequence[bytes], transaction: Transaction
         found |= {entry: Logged(index, head) for entry, index, head in zip(fresh, indices, after, strict=True)}
     back = [entry for entry, row in known.items() if row["gone"]]
     if back:
-        await transaction.fetch(_BACK, event, back)
+        await transaction.fetch(_MARK, event, back, False)
     return [found[entry] for entry in entries]
 
 
@@ -130,7 +137,7 @@ async def leave(database: Database, event: str, entries: Sequence[bytes]) -> Non
         log = await transaction.fetchrow(_LOCK, event)
         if log is None or log["closed_at"] is not None:
             raise LogClosed
-        await transaction.fetch(_LEAVE, event, entries)
+        await transaction.fetch(_MARK, event, entries, True)
 
     await database.in_transaction(work)
 

@@ -6,6 +6,12 @@ For some rows it hashes; and for no more than some, it still finds rows of table
 
 Such joins stand in parts of their own, apart from what looks rows of tables up: beside that, how parts are joined is
 less than the hundredth of the cost by which Postgres tells one plan from another.
+
+Which rows of tables are read must not depend on what it believes of them either. Its statistics are of a minute ago, or
+of another event: it takes all rows of an event that has just begun for one row, and reading them all for as cheap as
+looking one up. So there is one way only: rows are looked up inside of LATERAL, by all of their key; and what is updated
+is joined by an event that comes with the other side, not by $1, which alone would choose an index. What goes by an id
+of its own names no event before it is found (``tests/integration/ledger/test_plans.py``).
 """
 
 

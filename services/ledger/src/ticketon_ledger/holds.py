@@ -33,11 +33,19 @@ FROM seat_hold WHERE event = $1 AND id = $2
 
 # $1 event, $2 hold ids, $3 the state they end in. Seats that others took meanwhile are no longer of the hold.
 END_HOLDS = f"""
-WITH locked AS MATERIALIZED (
-    SELECT id, hold_id FROM seat WHERE event = $1 AND hold_id = ANY($2) AND state = 'held' ORDER BY id FOR UPDATE
+WITH theirs AS MATERIALIZED (
+    SELECT seat.id, want.hold FROM (SELECT DISTINCT hold FROM unnest($2::text[]) AS ask (hold)) AS want
+    CROSS JOIN LATERAL (SELECT id FROM seat WHERE seat.hold_id = want.hold OFFSET 0) AS seat ORDER BY seat.id
+),
+locked AS MATERIALIZED (
+    SELECT seat.event, seat.id, seat.hold_id FROM theirs
+    CROSS JOIN LATERAL (SELECT * FROM seat WHERE seat.event = $1 AND seat.id = theirs.id OFFSET 0 FOR UPDATE) AS seat
+    WHERE seat.hold_id = theirs.hold AND seat.state = 'held'
 ),
 ending AS MATERIALIZED (
-    SELECT id FROM seat_hold WHERE event = $1 AND id = ANY($2) AND state = 'held' ORDER BY id FOR UPDATE
+    SELECT h.id FROM (SELECT DISTINCT id FROM unnest($2::text[]) AS ask (id) ORDER BY id) AS want
+    CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = want.id OFFSET 0 FOR UPDATE) AS h
+    WHERE h.event = $1 AND h.state = 'held'
 ),
 ended AS (
     UPDATE seat_hold SET state = $3, ended_at = now() FROM ending WHERE seat_hold.id = ending.id
@@ -45,12 +53,14 @@ ended AS (
 ),
 freed AS (
     UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = revision + 2
-    FROM locked JOIN ending ON ending.id = locked.hold_id WHERE seat.event = $1 AND seat.id = locked.id
+    FROM locked JOIN ending ON ending.id = locked.hold_id WHERE seat.event = locked.event AND seat.id = locked.id
 ),
 counted AS (
     UPDATE buyer SET taken = buyer.taken - change.units
-    FROM (SELECT buyer, sum(cardinality(seats))::int AS units FROM ended GROUP BY buyer ORDER BY buyer) AS change
-    WHERE buyer.event = $1 AND buyer.buyer = change.buyer
+    FROM (
+        SELECT event, buyer, sum(cardinality(seats))::int AS units FROM ended GROUP BY event, buyer ORDER BY buyer
+    ) AS change
+    WHERE buyer.event = change.event AND buyer.buyer = change.buyer
 )
 SELECT * FROM ended
 """  # noqa: S608 - built from constants
@@ -62,8 +72,18 @@ def _new_id() -> str:
 
 def as_hold(row: Row) -> Hold:
     """Read the columns of a hold out of a row that may have more."""
-    values: dict[str, Any] = {name: row[name] for name in HOLD_COLUMNS.split(", ")}
-    return Hold(**values | {"state": HoldState(row["state"])})
+    return Hold(
+        row["id"],
+        row["event"],
+        row["buyer"],
+        row["number"],
+        row["seats"],
+        row["amount"],
+        row["currency"],
+        HoldState(row["state"]),
+        row["expires_at"],
+        row["generation"],
+    )
 
 
 async def hold_seats(

@@ -57,7 +57,7 @@ theirs AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT id FROM seat WHERE seat.hold_id = ask.hold OFFSET 0) AS seat ORDER BY seat.id
 ),
 seats AS MATERIALIZED (
-    SELECT seat.id, seat.hold_id FROM theirs
+    SELECT seat.event, seat.id, seat.hold_id FROM theirs
     CROSS JOIN LATERAL (SELECT * FROM seat WHERE seat.event = $1 AND seat.id = theirs.id OFFSET 0 FOR UPDATE) AS seat
     WHERE {likely("seat.hold_id = theirs.hold AND seat.state = 'held'")}
 ),
@@ -75,10 +75,12 @@ opened AS (
     WHERE seat_hold.id = holding.id AND NOT EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1)
     RETURNING seat_hold.id, seat_hold.number, seat_hold.amount, seat_hold.currency, seat_hold.generation
 ),
-paying AS MATERIALIZED (SELECT seats.id, opened.generation FROM seats JOIN opened ON opened.id = seats.hold_id),
+paying AS MATERIALIZED (
+    SELECT seats.event, seats.id, opened.generation FROM seats JOIN opened ON opened.id = seats.hold_id
+),
 moved AS (
     UPDATE seat SET state = 'paying', generation = paying.generation, revision = seat.revision + 2
-    FROM paying WHERE seat.event = $1 AND seat.id = paying.id
+    FROM paying WHERE seat.event = paying.event AND seat.id = paying.id
 )
 INSERT INTO payment (id, event, hold_id, buyer, number, idempotency_key, body_hash, method_type, method_token, amount,
                      currency, generation, protocol, state, pending, accepted_at, due_at)
@@ -130,16 +132,24 @@ FROM unproduced WHERE payment.id = unproduced.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
 _PRODUCED = """
 WITH sent AS MATERIALIZED (
-    SELECT id FROM payment WHERE event = $1 AND id = ANY($2) AND consumed_at IS NULL FOR UPDATE SKIP LOCKED
+    SELECT found.id FROM unnest($2::text[]) AS ask (id)
+    CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found
+    WHERE found.event = $1 AND found.consumed_at IS NULL
 )
 UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1 FROM sent WHERE payment.id = sent.id
 """
 _NOT_PRODUCED = """
 WITH failed AS MATERIALIZED (
-    SELECT id FROM payment WHERE event = $1 AND id = ANY($2) AND consumed_at IS NULL FOR UPDATE SKIP LOCKED
+    SELECT found.id FROM unnest($2::text[]) AS ask (id)
+    CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found
+    WHERE found.event = $1 AND found.consumed_at IS NULL
 )
 UPDATE payment SET produced_at = NULL, produce_attempts = greatest(produce_attempts - 1, 0)
 FROM failed WHERE payment.id = failed.id
+"""
+_KNOWN = """
+SELECT found.id FROM unnest($2::text[]) AS ask (id)
+CROSS JOIN LATERAL (SELECT id, event FROM payment WHERE payment.id = ask.id OFFSET 0) AS found WHERE found.event = $1
 """
 _UNDER_WAY = f"""
 SELECT count(*) AS in_flight, count(*) FILTER (WHERE state = 'unknown') AS unknown,
@@ -305,5 +315,5 @@ async def under_way(database: Statements, event: str) -> UnderWay:
 
 async def known(database: Statements, event: str, payment_ids: Sequence[str]) -> set[str]:
     """Those of these ids that are payments of this event."""
-    rows = await database.fetch("SELECT id FROM payment WHERE event = $1 AND id = ANY($2)", event, list(payment_ids))
+    rows = await database.fetch(_KNOWN, event, list(payment_ids))
     return {row["id"] for row in rows}

@@ -14,7 +14,12 @@ SELECT $1, code, buyer, clock_timestamp()
 FROM unnest($2::int[], $3::text[]) WITH ORDINALITY AS asked (code, buyer, place) ORDER BY code, place
 ON CONFLICT (event, code) DO NOTHING RETURNING code, buyer
 """
-_FIND = "SELECT code, buyer FROM presale_code WHERE event = $1 AND code = ANY($2)"
+_FIND = """
+SELECT found.* FROM unnest($2::int[]) AS ask (code)
+CROSS JOIN LATERAL (
+    SELECT code, buyer FROM presale_code AS spent WHERE spent.event = $1 AND spent.code = ask.code OFFSET 0
+) AS found
+"""
 
 
 async def spend(database: Statements, event: str, codes: Sequence[int], buyers: Sequence[str]) -> list[str]:

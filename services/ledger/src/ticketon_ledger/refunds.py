@@ -47,11 +47,14 @@ INSERT INTO refund (id, event, order_id, payment_id, idempotency_key, request, s
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'requested', now(), now())
 """
 _LOCK_SEATS = """
-SELECT id FROM seat WHERE event = $1 AND id = ANY($2) AND hold_id = $3 AND state = 'sold' ORDER BY id FOR UPDATE
+SELECT found.id FROM (SELECT id FROM unnest($2::text[]) AS ask (id) ORDER BY id) AS ask
+CROSS JOIN LATERAL (SELECT * FROM seat WHERE seat.event = $1 AND seat.id = ask.id OFFSET 0 FOR UPDATE) AS found
+WHERE found.hold_id = $3 AND found.state = 'sold'
 """
 _FREE = """
+WITH ask AS MATERIALIZED (SELECT $1::text AS event, id FROM unnest($2::text[]) AS ask (id))
 UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = revision + 2
-WHERE event = $1 AND id = ANY($2)
+FROM ask WHERE seat.event = ask.event AND seat.id = ask.id
 """
 # What of a hold is still its buyer's; one that has nothing left ends as it was.
 _SHRINK = """

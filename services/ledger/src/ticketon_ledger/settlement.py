@@ -20,10 +20,16 @@ mine AS MATERIALIZED (
 )"""
 # Its seats and its hold, in this order: the hold only once all of its seats are ours.
 _HOLDINGS = """
+theirs AS MATERIALIZED (
+    SELECT seat.id, mine.event, mine.hold_id, mine.generation FROM mine
+    CROSS JOIN LATERAL (SELECT id FROM seat WHERE seat.hold_id = mine.hold_id OFFSET 0) AS seat ORDER BY seat.id
+),
 seats AS MATERIALIZED (
-    SELECT seat.id, seat.zone, seat.price FROM seat JOIN mine ON seat.event = mine.event AND seat.hold_id = mine.hold_id
-      AND seat.generation = mine.generation
-    WHERE seat.state = '{state}' ORDER BY seat.id FOR UPDATE OF seat
+    SELECT seat.event, seat.id, seat.zone, seat.price FROM theirs
+    CROSS JOIN LATERAL (
+        SELECT * FROM seat WHERE seat.event = theirs.event AND seat.id = theirs.id OFFSET 0 FOR UPDATE
+    ) AS seat
+    WHERE seat.hold_id = theirs.hold_id AND seat.generation = theirs.generation AND seat.state = '{state}'
 ),
 holding AS MATERIALIZED (
     SELECT h.id, h.seats, h.expires_at FROM seat_hold AS h JOIN mine ON h.event = mine.event AND h.id = mine.hold_id
@@ -55,12 +61,12 @@ withdrawn AS (
 ),
 freed AS (
     UPDATE seat SET state = 'free', hold_id = NULL, expires_at = NULL, revision = seat.revision + 2
-    FROM seats, voided WHERE seat.event = $1 AND seat.id = seats.id
+    FROM seats, voided WHERE seat.event = seats.event AND seat.id = seats.id
 ),
 ended AS (UPDATE seat_hold SET state = 'released', ended_at = now() FROM voided WHERE seat_hold.id = voided.hold_id),
 counted AS (
     UPDATE buyer SET taken = buyer.taken - (SELECT count(*) FROM seats) FROM voided
-    WHERE buyer.event = $1 AND buyer.buyer = voided.buyer
+    WHERE buyer.event = voided.event AND buyer.buyer = voided.buyer
 ),
 {told("'voided'", "SELECT voided.*, holding.seats FROM voided, holding", tickets="withdrawn")},
 moved AS ({_MOVE} FROM mine, voided WHERE payment.id = mine.id RETURNING payment.id)
@@ -77,7 +83,7 @@ returned AS (
     UPDATE seat SET state = CASE WHEN verdict.kept THEN 'held' ELSE 'free' END,
         hold_id = CASE WHEN verdict.kept THEN seat.hold_id END,
         expires_at = CASE WHEN verdict.kept THEN seat.expires_at END, revision = seat.revision + 2
-    FROM seats, verdict WHERE seat.event = $1 AND seat.id = seats.id
+    FROM seats, verdict WHERE seat.event = seats.event AND seat.id = seats.id
 ),
 ended AS (
     UPDATE seat_hold SET state = CASE WHEN verdict.kept THEN 'held' ELSE $12 END,
@@ -86,7 +92,7 @@ ended AS (
 ),
 counted AS (
     UPDATE buyer SET taken = buyer.taken - cardinality(verdict.seats) FROM verdict, mine
-    WHERE NOT verdict.kept AND buyer.event = $1 AND buyer.buyer = mine.buyer
+    WHERE NOT verdict.kept AND buyer.event = mine.event AND buyer.buyer = mine.buyer
 ),
 moved AS ({_MOVE} FROM mine WHERE payment.id = mine.id RETURNING payment.id)
 SELECT id FROM moved

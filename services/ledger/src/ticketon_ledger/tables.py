@@ -113,7 +113,6 @@ class SeatHold(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(_among("state", HoldState), name="seat_hold_state"),
         Index("seat_hold_of_buyer", "event", "buyer", postgresql_where=text("state = 'held'")),
-        Index("seat_hold_of_event", "event", "state"),
     )
 
     id: str = _text(key=True)
