@@ -34,6 +34,10 @@ PUBLISH_SECONDS = 1.0
 PUBLICATION_MS = 950
 #: Counting seats takes milliseconds; figures do not wait longer for a Postgres that hangs.
 COUNT_SECONDS = 3.0
+#: After a count seats are left alone for so many times as long as it took, to a limit: a stadium, of which a count
+#: reads a hundred thousand rows, is counted every few seconds.
+COUNT_REST = 10
+MOST_REST_SECONDS = 5.0
 #: Numbers are made ready so long before the first can be taken.
 READY_SECONDS = 5.0
 #: A closed log is noticed this soon by who reads it; meanwhile newcomers are looked up.
@@ -69,6 +73,7 @@ class Ticker:
         self._ledger = ledger
         self._health = health
         self._counts: list[ZoneCounts] = []
+        self._count_at = 0.0  # not before, by the monotonic clock
         self._raising: asyncio.Task[bool] | None = None
         self._gone_epoch = -1  # in which those who left before the draw were said to have left
 
@@ -183,10 +188,14 @@ class Ticker:
         """Figures for the operator, by one server a second; all ask Postgres whether event and epoch still stand."""
         begun = time.monotonic()
         mine = await self._store.claim_publication(PUBLICATION_MS)
+        counted = False
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                if mine:
+                if mine and begun >= self._count_at:
                     self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
+                    counted = bool(self._counts)
+                    now = time.monotonic()
+                    self._count_at = now + min(MOST_REST_SECONDS, COUNT_REST * (now - begun))
                 cancelled = await self._ledger.cancelled(str(self._live.config.ref))
                 await self._ceilings.listen()
             self._health.report("postgres", ok=True)
@@ -195,7 +204,7 @@ class Ticker:
         except (LedgerError, TimeoutError) as error:  # old counts are better than none: the line's figures are fresh
             self._note("postgres", error)
         if mine:
-            await self._store.publish(self._summary(), counted=bool(self._counts))
+            await self._store.publish(self._summary(), counted=counted)
         self._line.sold_out = await self._store.sold_out()
         return max(0.0, PUBLISH_SECONDS - (time.monotonic() - begun))
 
