@@ -1,7 +1,9 @@
-"""The line's express lane says what the application says, and leaves to it what is unusual."""
+"""The express lane says what the application says, and leaves to it what is unusual."""
 
 import asyncio
 import json
+from dataclasses import replace as replaced
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, cast
 
@@ -17,9 +19,12 @@ from ticketon_contract.tokens import Identity, Pass, Place
 from ticketon_http.express import Answer
 from ticketon_http.health import Health
 from ticketon_http.metrics import Measured
-from ticketon_queue.api.express import LineExpress
+from ticketon_ledger import Hold, HoldState, SeatsTaken
+from ticketon_queue.api.express import ExpressLane
+from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_routes import LineRoutes
 from ticketon_queue.ceilings import Ceilings
+from ticketon_queue.holding import Holding
 from ticketon_queue.line import Line
 from ticketon_queue.line_store import LineUnavailableError
 
@@ -74,20 +79,33 @@ class Counting(Measured):
         self.counted.append((route, status))
 
 
-class Server:
-    """A line over a store that answers what a test says."""
+class FakeLedger:
+    """Holds what is asked for, or raises what a test says."""
 
-    def __init__(self, *answers: Any, **values: Any) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    async def hold_seats(self, event: str, *, buyer: str, number: int, seats: list[str], **_: Any) -> Hold:
+        if self._error is not None:
+            raise self._error
+        until = datetime(2099, 1, 1, tzinfo=UTC)
+        return Hold("made", event, buyer, number, seats, 150_000, "KRW", HoldState.HELD, until, 1)
+
+
+class Server:
+    """A line over a store that answers what a test says, and seats of a ledger that does."""
+
+    def __init__(self, *answers: Any, ledger: Any = None, **values: Any) -> None:
         self.live = live(base_url=f"https://tickets.example.com{BASE}", **values)
         self.store = FakeStore(*answers)
         self.line = Line(self.live, cast("Any", self.store), cast("Ceilings", None), Random(1))
         self.line.see(SNAPSHOT)
         self.health = Health()
-        context = context_of(self.line, self.live, self.health)
-        self.routes = LineRoutes(context)
+        context = replaced(context_of(self.line, self.live, self.health), ledger=ledger)
+        self.routes, self.holds = LineRoutes(context), HoldRoutes(context, Holding(context))
         measured = Counting()
         self.counted = measured.counted
-        self.lane = LineExpress(context, self.routes, measured)
+        self.lane = ExpressLane(context, self.routes, self.holds, measured)
 
     def bearer(self, *claims: Any) -> dict[str, str]:
         return {"authorization": "Bearer " + "~".join(self.live.signer.sign(one) for one in claims)}
@@ -177,6 +195,50 @@ async def test_the_shared_part_is_answered_as_the_application_answers_it() -> No
     assert server.serve(again)
     assert again.given is not None
     assert (again.given.status, again.given.body) == (304, b"")
+
+
+WANTED = b'{"seats": ["R-1-1"]}'
+ADMITTED = found("admitted", until_ms=2**40 * 1000)
+
+
+def holding(server: Server, body: bytes = WANTED, **more: str) -> Asked:
+    claims = Identity(user="kim"), WAITING, Pass(user="kim", number=150, expires_at=2**40)
+    return Asked("POST", f"{BASE}/v1/holds", server.bearer(*claims) | more, body)
+
+
+async def test_a_hold_is_answered_when_the_ledger_has_as_the_application_answers_it() -> None:
+    server = Server(ADMITTED, ADMITTED, ledger=FakeLedger())
+    asked = holding(server)
+    assert server.serve(asked)
+    await asked.settled()
+    assert same(asked.given, await server.holds.hold(asked.request))
+    assert json.loads(asked.given.body)["seats"] == ["R-1-1"] if asked.given else False
+    assert server.counted == [("hold", 201)]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "body", "status", "kind"),
+    [
+        pytest.param(FakeLedger(SeatsTaken(["R-1-1"])), WANTED, 409, "seats-taken", id="taken"),
+        pytest.param(FakeLedger(RuntimeError("a secret")), WANTED, 500, "internal", id="unforeseen"),
+        pytest.param(FakeLedger(), b"[]", 422, "invalid", id="nonsense"),
+    ],
+)
+async def test_a_refused_hold_says_why(ledger: FakeLedger, body: bytes, status: int, kind: str) -> None:
+    server = Server(ADMITTED, ledger=ledger)
+    asked = holding(server, body)
+    assert server.serve(asked)
+    await asked.settled()
+    assert asked.given is not None
+    assert asked.given.status == status
+    assert json.loads(asked.given.body)["type"].endswith(f"/{kind}")
+    assert b"secret" not in asked.given.body
+    assert server.counted == [("hold", status)]
+
+
+def test_a_hold_from_another_site_is_left_to_the_application() -> None:
+    server = Server(ledger=FakeLedger())
+    assert not server.serve(holding(server, origin="https://elsewhere.example"))
 
 
 async def test_redis_that_is_away_refuses_without_another_attempt() -> None:

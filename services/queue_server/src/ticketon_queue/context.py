@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from starlette.requests import Request
-
 from ticketon_contract.problems import Problem, ProblemError
 from ticketon_http.health import Health
 from ticketon_http.live import LiveEvent
@@ -46,7 +44,7 @@ class Context:
     def event(self) -> str:
         return str(self.live.config.ref)
 
-    def buyer(self, request: Request) -> Credentials:
+    def buyer(self, request: Headed) -> Credentials:
         """Who asks. Raises IDENTITY_REQUIRED, TOKEN_INVALID."""
         found = self.buyer_if_known(request)
         if found is None:

@@ -14,7 +14,7 @@ from ticketon_http.live import LiveEvent
 from ticketon_http.settings import ServerSettings
 from ticketon_ledger import Ledger
 from ticketon_queue.api import routes
-from ticketon_queue.api.express import LineExpress
+from ticketon_queue.api.express import ExpressLane
 from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_events import LineEvents
 from ticketon_queue.api.line_routes import LineRoutes
@@ -63,7 +63,9 @@ def assemble(context: Context) -> ASGIApp:
         ("POST", "/v1/holds"): hold_routes.hold,
         ("GET", "/v1/line/events"): events.open,
     }
-    return Gateway(context.live, app, hot, views.problem, lambda measured: LineExpress(context, line, measured))
+    return Gateway(
+        context.live, app, hot, views.problem, lambda measured: ExpressLane(context, line, hold_routes, measured)
+    )
 
 
 @contextlib.asynccontextmanager

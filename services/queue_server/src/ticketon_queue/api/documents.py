@@ -9,7 +9,6 @@ from ticketon_ledger import Draw, Hold, Order, Ticket, TicketState
 from ticketon_queue.api.models import (
     DrawDocument,
     EventDocument,
-    HoldDocument,
     OrderDocument,
     PresaleDocument,
     TicketDocument,
@@ -109,19 +108,20 @@ def grant(hold: Hold, signer: Signer) -> str:
     return signer.sign(PaymentGrant(hold_id=hold.id, user=hold.buyer, number=hold.number, expires_at=until))
 
 
-def hold_document(hold: Hold, config: EventConfig, signer: Signer) -> HoldDocument:
+def hold_document(hold: Hold, config: EventConfig, signer: Signer) -> dict[str, Any]:
+    """What ``HoldDocument`` describes."""
     zones = {zone.name for zone in config.zones for seat in hold.seats if seat.startswith(f"{zone.name}-")}
-    return HoldDocument(
-        hold_id=hold.id,
-        zone=zones.pop() if len(zones) == 1 else None,
-        seats=hold.seats,
-        amount=hold.amount,
-        currency=hold.currency,
-        state=hold.state,
-        expires_at=timestamp(hold.expires_at),
-        payment_url=payments_url(config),
-        payment_token=grant(hold, signer),
-    )
+    return {
+        "hold_id": hold.id,
+        "zone": zones.pop() if len(zones) == 1 else None,
+        "seats": hold.seats,
+        "amount": hold.amount,
+        "currency": hold.currency,
+        "state": hold.state,
+        "expires_at": timestamp(hold.expires_at),
+        "payment_url": payments_url(config),
+        "payment_token": grant(hold, signer),
+    }
 
 
 def ticket_code(ticket: Ticket, signer: Signer) -> str | None:

@@ -1,9 +1,12 @@
-"""The line's hot calls on the express lane: newcomers' names and joins, looks of people who wait, the shared part.
+"""Hot calls on the express lane: newcomers' names and joins, looks of people who wait, the shared part, and holds.
 
-Each does what ``line_routes`` does, with its code; whatever is unusual is declined, and goes that way as a whole. What
-``guard`` and ``gateway`` look at is looked at here too: one spelling of an address, the event's own path, the origin.
+Each does what ``line_routes`` and ``hold_routes`` do, with their code; what is unusual in the line is declined, and
+goes that way as a whole. What ``guard`` and ``gateway`` look at is looked at here too: one spelling of an address, the
+event's own path, the origin.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,12 +20,15 @@ from ticketon_contract.problems import ProblemError
 from ticketon_http.express import Answer, Exchange
 from ticketon_http.metrics import Measured
 from ticketon_http.origins import check_origin
-from ticketon_http.problems import problem_response
+from ticketon_http.problems import problem_response, unexpected
 from ticketon_queue import challenge
+from ticketon_queue.api.hold_routes import HoldRoutes
 from ticketon_queue.api.line_routes import LineRoutes, brought_by
 from ticketon_queue.context import Context
 from ticketon_queue.credentials import Credentials
 from ticketon_queue.line import Standing
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[Exchange], bool]
 
@@ -43,18 +49,20 @@ class _Head:
 _READ = tuple((name.encode(), name) for name in ("authorization", "cookie", "origin", "sec-fetch-site"))
 
 
-class LineExpress:
+class ExpressLane:
     """Of one server. ``measured`` counts what is answered here with all the rest."""
 
-    def __init__(self, context: Context, line: LineRoutes, measured: Measured) -> None:
+    def __init__(self, context: Context, line: LineRoutes, holds: HoldRoutes, measured: Measured) -> None:
         self._context = context
         self._line = line
+        self._holds = holds
+        self._holding: set[asyncio.Task[None]] = set()  # the loop itself does not keep tasks
         self._measured = measured
         self._config: EventConfig | None = None
         self._hot: dict[tuple[bytes, bytes], Handler] = {}
 
     def takes(self, method: bytes, path: bytes) -> bool:
-        """Whether this may be answered here: one of four calls, while the server is not draining."""
+        """Whether this may be answered here: one of five calls, while the server is not draining."""
         config = self._context.live.config
         if config is not self._config:
             self._config, base = config, urlsplit(config.base_url).path
@@ -63,6 +71,7 @@ class LineExpress:
                 (b"GET", f"{base}/v1/identity".encode()): self._identity,
                 (b"GET", f"{base}/v1/line".encode()): self._look,
                 (b"POST", f"{base}/v1/line".encode()): self._join,
+                (b"POST", f"{base}/v1/holds".encode()): self._hold,
             }
         return (method, path) in self._hot and not self._context.health.draining
 
@@ -127,6 +136,25 @@ class LineExpress:
         if isinstance(standing, ProblemError):
             return _plain(problem_response(standing))
         return self._line.placed(buyer, standing, HTTPStatus.CREATED if standing.new else HTTPStatus.OK)
+
+    def _hold(self, exchange: Exchange) -> bool:
+        begun = time.perf_counter()
+        head = _Head(exchange)
+        check_origin(head.headers, self._context.live.config.base_url)
+        task = asyncio.create_task(self._held(exchange, head, begun))
+        self._holding.add(task)
+        task.add_done_callback(self._holding.discard)
+        return True
+
+    async def _held(self, exchange: Exchange, head: _Head, begun: float) -> None:
+        try:
+            answer = await self._holds.held(head, exchange.body)
+        except ProblemError as error:
+            answer = _plain(problem_response(error))
+        except Exception:
+            log.exception("unexpected failure", extra={"method": "POST", "path": exchange.path.decode()})
+            answer = _plain(problem_response(unexpected()))
+        self._answer(exchange, "hold", answer, begun)
 
     def _answer(self, exchange: Exchange, route: str, answer: Answer, begun: float) -> None:
         exchange.answer(answer)

@@ -1,18 +1,22 @@
-"""POST /v1/holds, plain ASGI-style for the sake of speed: it is what everybody does in the first minute of a sale.
+"""POST /v1/holds, without a framework for the sake of speed: it is what everybody does in the first minute of a sale.
 
-``gateway`` calls it without FastAPI in between; FastAPI knows it for openapi.json and as a second way in.
+``express`` and ``gateway`` call it without FastAPI in between; FastAPI knows it for openapi.json.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ticketon_http.express import Answer
 from ticketon_http.problems import parsed
 from ticketon_ledger import LedgerError
 from ticketon_queue.api.documents import hold_document
 from ticketon_queue.api.ledger_faults import problem_of
 from ticketon_queue.api.models import HoldRequest
-from ticketon_queue.context import Context
+from ticketon_queue.api.rendering import compact, response_of
+from ticketon_queue.context import Context, Headed
 from ticketon_queue.holding import Holding
+
+_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
 
 class HoldRoutes:
@@ -24,7 +28,11 @@ class HoldRoutes:
 
     async def hold(self, request: Request) -> Response:
         """Hold named seats, or the best of a zone, for a while."""
-        wanted = parsed(HoldRequest, await request.body())
+        return response_of(await self.held(request, await request.body()))
+
+    async def held(self, request: Headed, body: bytes) -> Answer:
+        """Do the same, as a plain answer. Raises ProblemError."""
+        wanted = parsed(HoldRequest, body)
         buyer = self._context.buyer(request)
         try:
             if wanted.seats is not None:
@@ -34,6 +42,6 @@ class HoldRoutes:
         except LedgerError as error:
             raise problem_of(error) from error
         config = self._context.live.config
-        headers = {"cache-control": "no-store", "location": f"{config.base_url}/v1/holds/{made.id}"}
+        headers = [*_HEADERS, (b"location", f"{config.base_url}/v1/holds/{made.id}".encode())]
         document = hold_document(made, config, self._context.live.signer)
-        return Response(document.model_dump_json(), 201, headers, "application/json")
+        return Answer(201, headers, compact(document))

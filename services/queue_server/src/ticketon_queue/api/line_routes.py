@@ -26,7 +26,7 @@ from ticketon_ledger import Draw
 from ticketon_queue import challenge, logins
 from ticketon_queue.admission import Snapshot
 from ticketon_queue.api.models import ClaimRequest
-from ticketon_queue.api.rendering import compact, entity_tag
+from ticketon_queue.api.rendering import compact, entity_tag, response_of
 from ticketon_queue.client_address import Network, client_of, networks, prefix_of
 from ticketon_queue.context import Context, Headed, timestamp
 from ticketon_queue.credentials import SEPARATOR, Credentials, new_user, set_cookie
@@ -78,12 +78,6 @@ async def _claim(request: Request) -> str:
         raise ProblemError(Problem.INVALID, "correct the fields that errors names", {"errors": errors}) from error
 
 
-def _response(answer: Answer) -> Response:
-    response = Response(answer.body, answer.status)
-    response.raw_headers = [*response.raw_headers, *answer.headers]
-    return response
-
-
 @dataclass(frozen=True, slots=True)
 class _Served:
     """An answer, and what it was made of: while that is the same, so is the answer."""
@@ -121,7 +115,7 @@ class LineRoutes:
 
     async def identity(self, request: Request) -> Response:
         """Say who you are for this event, or be given a name nobody can guess."""
-        return _response(self.named(request))
+        return response_of(self.named(request))
 
     def named(self, request: Headed) -> Answer:
         """Do the same, as a plain answer. Raises IDENTITY_REQUIRED where a login gives names."""
@@ -137,7 +131,7 @@ class LineRoutes:
 
     async def claim(self, request: Request) -> Response:
         """Say who you are by your login's word."""
-        return _response(self._identified(await logins.identified(self._context, request, await _claim(request))))
+        return response_of(self._identified(await logins.identified(self._context, request, await _claim(request))))
 
     def _identified(self, buyer: Credentials) -> Answer:
         bundle = buyer.bundle(self._context.live.signer)
@@ -223,7 +217,7 @@ class LineRoutes:
 
     async def serving(self, request: Request) -> Response:
         """Answer the same to everybody, out of memory; a cache may keep it for a second."""
-        return _response(self.shared_answer(request.headers.get("if-none-match", "").encode("latin-1")))
+        return response_of(self.shared_answer(request.headers.get("if-none-match", "").encode("latin-1")))
 
     def shared_answer(self, known_tag: bytes | None) -> Answer:
         """Answer ``GET /v1/serving``; 304 to who has it already."""
@@ -233,7 +227,7 @@ class LineRoutes:
 
     def place(self, buyer: Credentials, standing: Standing, status: int) -> Response:
         """Write a standing down, with the tokens that go with it."""
-        return _response(self.placed(buyer, standing, status))
+        return response_of(self.placed(buyer, standing, status))
 
     def placed(self, buyer: Credentials, standing: Standing, status: int) -> Answer:
         """Do the same, as a plain answer."""

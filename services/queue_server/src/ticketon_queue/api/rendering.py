@@ -1,4 +1,4 @@
-"""Small documents as bytes, with entity tags that every replica computes alike. Pure."""
+"""Small documents as bytes, with entity tags that every replica computes alike; answers. Pure."""
 
 import hashlib
 from typing import Any
@@ -7,10 +7,19 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ticketon_http.express import Answer
+
 
 def compact(document: dict[str, Any]) -> bytes:
     """JSON without spaces, UTF-8."""
     return msgspec.json.encode(document)
+
+
+def response_of(answer: Answer) -> Response:
+    """Return a plain answer as the framework's."""
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [*response.raw_headers, *answer.headers]
+    return response
 
 
 def entity_tag(body: bytes) -> str:

@@ -187,7 +187,7 @@ def _add_holds(app: FastAPI, context: Context, holding: Holding, hold_routes: Ho
     responses = documented(*_WHO, Problem.NOT_FOUND, Problem.NOT_YOURS, Problem.HOLD_LOST, Problem.UNAVAILABLE)
 
     @app.get("/v1/holds/{hold_id}", tags=["holds"], response_model=models.HoldDocument, responses=responses)
-    async def look_at_hold(request: Request, response: Response, hold_id: str) -> models.HoldDocument:
+    async def look_at_hold(request: Request, response: Response, hold_id: str) -> dict[str, Any]:
         found = await holding.find(context.buyer(request), hold_id)
         response.headers.update(_NO_STORE)
         return documents.hold_document(found, context.live.config, context.live.signer)
