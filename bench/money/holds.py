@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.money import load
-from bench.money.buying import CONNECTIONS, admitted, hold_requests, shuffled
+from bench.money.buying import admitted, hold_requests, shuffled
 from bench.money.peer import Peer, holds_per_second, serving
 from bench.money.report import Figure, Report
 from bench.money.world import World, world
@@ -16,7 +16,10 @@ from ticketon_contract.config import Zone
 from ticketon_dev.stores import Stores
 
 QUEUE_SERVER = "ticketon_queue"
-CLIENTS = 16
+#: As many as pgbench is at its best with on two cores.
+CLIENTS = 64
+#: A few hundred buyers ask at the same moment when a sale opens; the server gathers what comes together.
+BUYERS_AT_ONCE = 256
 #: So many, that free seats do not run short while pgbench draws at random.
 _BARE_SEATS = 300_000
 _SEATS_PER_BUYER = 4
@@ -66,7 +69,7 @@ async def _held(hall: World, url: str, wanted: list[dict[str, object]]) -> float
     """Holds a second; every one has to be granted."""
     tokens = await admitted(hall, url, -(-len(wanted) // _SEATS_PER_BUYER))
     requests = hold_requests(url, tokens, wanted)
-    outcome = await load.send(url, requests, connections=CONNECTIONS)
+    outcome = await load.send(url, requests, connections=BUYERS_AT_ONCE)
     if outcome.statuses != {201: len(requests)}:
         raise RuntimeError(f"holds were refused: {dict(outcome.statuses)}")
     return outcome.per_second
