@@ -97,7 +97,7 @@ async def seats(stores: Stores, folder: Path, size: Size, report: Report, other:
                 general.append(of_units)
                 bare.append(updates)
                 if other is not None:  # a twentieth of our holds is enough of it
-                    theirs.append(await holds_per_second(other, there, size.holds // 20))
+                    theirs.append(await holds_per_second(other, there, size.holds // 20, connections=BUYERS_AT_ONCE))
     report.add(Figure("holds over HTTP, random free seats, against pgbench's bare UPDATE", "/s", ours, bare, 0.25, 0.5))
     report.add(Figure("general admission on one zone, against seats at random", "/s", general, ours, 0.9, 1.0))
     if other is not None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.money import load
-from bench.money.buying import CONNECTIONS
 from bench.money.world import END_SECONDS, START_SECONDS, on_core
 from ticketon_dev.stores import Stores
 from ticketon_dev.stores.process import free_port
@@ -60,11 +59,11 @@ async def _listening(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError("the peer does not listen on $PORT")
 
 
-async def holds_per_second(peer: Peer, url: str, count: int) -> float:
-    """Holds a second over as many connections as ours are measured with; every one has to be granted."""
+async def holds_per_second(peer: Peer, url: str, count: int, *, connections: int) -> float:
+    """Holds a second; every one has to be granted."""
     headers = {"Content-Type": "application/json"}
     one = load.request("POST", f"{url}{peer.path}", headers=headers, body=peer.body.encode())
-    outcome = await load.send(url, [one] * count, connections=CONNECTIONS)
+    outcome = await load.send(url, [one] * count, connections=connections)
     if not set(outcome.statuses) <= {200, 201}:
         raise RuntimeError(f"{peer.name} refused: {dict(outcome.statuses)}")
     return outcome.per_second
