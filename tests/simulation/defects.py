@@ -270,13 +270,13 @@ OTHERS: Sequence[Mutation] = (
         [
             Change(
                 _HOLDS,
-                "hold_id = ANY($2) AND state = 'held' ORDER BY id FOR UPDATE",
-                "hold_id = ANY($2) ORDER BY id FOR UPDATE",
+                "    WHERE seat.hold_id = theirs.hold AND seat.state = 'held'\n",
+                "    WHERE seat.hold_id = theirs.hold\n",
             ),
             Change(
                 _HOLDS,
-                "id = ANY($2) AND state = 'held' ORDER BY id FOR UPDATE\n),\nended",
-                "id = ANY($2) AND state IN ('held', 'paying') ORDER BY id FOR UPDATE\n),\nended",
+                "    WHERE h.event = $1 AND h.state = 'held'\n",
+                "    WHERE h.event = $1 AND h.state IN ('held', 'paying')\n",
             ),
         ],
     ),

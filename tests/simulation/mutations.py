@@ -36,22 +36,35 @@ class MutationGone(Exception):  # noqa: N818 - says what happened
     """The text that a defect changes is not in the code any more."""
 
 
+def changed(source: str, changes: Sequence[Change]) -> str:
+    """Return the source with these changes of one module; raises MutationGone."""
+    for change in changes:
+        if source.count(change.before) != change.times:
+            raise MutationGone(f"{change.module} has not {change.times} times: {change.before}")
+        source = source.replace(change.before, change.after)
+    return source
+
+
+def by_module(mutation: Mutation) -> Mapping[str, Sequence[Change]]:
+    """Return the changes of a defect, each module's in their order."""
+    changes: dict[str, list[Change]] = {}
+    for change in mutation.changes:
+        changes.setdefault(change.module, []).append(change)
+    return changes
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
     def __init__(self, name: str, path: str, changes: Sequence[Change]) -> None:
         super().__init__(name, path)
         self._changes = changes
 
-    def get_code(self, fullname: str) -> CodeType:
-        source = Path(self.path).read_text()
-        for change in self._changes:
-            if source.count(change.before) != change.times:
-                raise MutationGone(f"{fullname} has not {change.times} times: {change.before}")
-            source = source.replace(change.before, change.after)
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the signature of loaders
+        source = changed(Path(self.path).read_text(), self._changes)
         return self.source_to_code(source.encode(), self.path)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, changes: Mapping[str, list[Change]]) -> None:
+    def __init__(self, changes: Mapping[str, Sequence[Change]]) -> None:
         self._changes = changes
 
     def find_spec(
@@ -67,9 +80,8 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 def put_in_force(mutation: Mutation) -> None:
     """Change the modules, which must not have been imported yet."""
-    changes: dict[str, list[Change]] = {}
-    for change in mutation.changes:
-        if change.module in sys.modules:
-            raise RuntimeError(f"{change.module} has been imported already")
-        changes.setdefault(change.module, []).append(change)
+    changes = by_module(mutation)
+    for module in changes:
+        if module in sys.modules:
+            raise RuntimeError(f"{module} has been imported already")
     sys.meta_path.insert(0, _Finder(changes))
