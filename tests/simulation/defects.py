@@ -17,6 +17,8 @@ _OUTBOX = "ticketon_ledger.outbox"
 _SAGA = "ticketon_payments.saga"
 _REFUND_SAGA = "ticketon_payments.refund_saga"
 _REFUNDS = "ticketon_ledger.refunds"
+_CLAIMS = "ticketon_ledger.claims"
+_CANCELLATION = "ticketon_ledger.cancellation"
 _SETTLER = "ticketon_payments.settler"
 _CONSUMER = "ticketon_payments.consumer"
 _SWEEPERS = "ticketon_payments.sweepers"
@@ -411,6 +413,122 @@ OTHERS: Sequence[Mutation] = (
                 _SAGA,
                 "    return Step(Write.GIVE_BACK, PaymentState.DECLINED,",
                 "    return Step(Write.NOTE, PaymentState.DECLINED,",
+            )
+        ],
+    ),
+    Mutation(
+        "a claim grants one more than a buyer may have",
+        [
+            Change(
+                _CLAIMS,
+                "verdict.units <= verdict.buyer_limit AS fits",
+                "verdict.units <= verdict.buyer_limit + 1 AS fits",
+            )
+        ],
+    ),
+    Mutation(
+        "a claim takes what somebody else holds",
+        [Change(_CLAIMS, "(state = 'free' OR {LAPSED}) AND NOT withheld AS available", "state <> 'sold' AS available")],
+    ),
+    Mutation(
+        "holds that ran out keep counting for their buyers",
+        [Change(_CLAIMS, "FROM (SELECT buyer, units FROM ended", "FROM (SELECT buyer, 0 AS units FROM ended")],
+    ),
+    Mutation(
+        "a hold that ran out stays held when its seats are taken",
+        [
+            Change(
+                _CLAIMS,
+                "UPDATE seat_hold SET state = 'expired', ended_at = now() FROM ending",
+                "UPDATE seat_hold SET ended_at = now() FROM ending",
+            )
+        ],
+    ),
+    Mutation(
+        "a payment is accepted though the event is cancelled",
+        [
+            Change(
+                _PAYMENTS,
+                " AND NOT EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1)",
+                "",
+            )
+        ],
+    ),
+    Mutation(
+        "a cancellation ends while payments are under way",
+        [
+            Change(
+                _CANCELLATION,
+                "        AND NOT EXISTS (SELECT FROM payment WHERE payment.event = $1 AND {_UNDER_WAY})\n"
+                "        AND NOT EXISTS (SELECT FROM orders WHERE orders.event = $1 AND orders.state IN ('reserved', 'paid'))\n",
+                "",
+            ),
+            Change(_CANCELLATION, "pass_began_at > requested_at + make_interval(secs => $3)", "$3::float8 IS NOT NULL"),
+        ],
+    ),
+    Mutation(
+        "a refund leaves tickets valid",
+        [
+            Change(
+                _REFUNDS,
+                "_VOID = \"UPDATE ticket SET state = 'void'",
+                '_VOID = "UPDATE ticket SET state = ticket.state',
+            )
+        ],
+    ),
+    Mutation(
+        "an order that is voided leaves its tickets",
+        [
+            Change(
+                _SETTLEMENT,
+                "    UPDATE ticket SET state = 'void' FROM voided",
+                "    UPDATE ticket SET state = ticket.state FROM voided",
+            )
+        ],
+    ),
+    Mutation(
+        "captured, and the tickets are not valid",
+        [
+            Change(
+                _COMMITTING,
+                "    UPDATE ticket SET state = 'valid' FROM paid",
+                "    UPDATE ticket SET state = ticket.state FROM paid",
+            )
+        ],
+    ),
+    Mutation(
+        "seats are sold to whom some of the hold's are left",
+        [
+            Change(
+                _COMMITTING,
+                "    \"h.event = want.event AND h.generation = want.generation AND h.state = 'paying' \"\n"
+                '    "AND cardinality(h.seats) = want.seats"\n',
+                "    \"h.event = want.event AND h.generation = want.generation AND h.state = 'paying'\"\n",
+            ),
+            Change(
+                _SEATS,
+                "\"(state = 'held' AND expires_at <= now())\"",
+                "\"(state IN ('held', 'paying') AND expires_at <= now())\"",
+            ),
+        ],
+    ),
+    Mutation(
+        "a refund gives back all of the price twice",
+        [
+            Change(
+                _REFUNDS,
+                "(SELECT coalesce(sum(amount), 0)::bigint FROM refund WHERE refund.order_id = orders.id) AS asked",
+                "0::bigint AS asked",
+            )
+        ],
+    ),
+    Mutation(
+        "a lost reply of an authorization is asked for under another key",
+        [
+            Change(
+                _PROVIDER,
+                "_things(payment), key=payment.id, json=body)",
+                '_things(payment), key=f"{payment.id}:{payment.attempts}", json=body)',
             )
         ],
     ),

@@ -43,7 +43,9 @@ locked AS MATERIALIZED (
     WHERE seat.hold_id = theirs.hold AND seat.state = 'held'
 ),
 ending AS MATERIALIZED (
-    SELECT h.id FROM (SELECT DISTINCT id FROM unnest($2::text[]) AS ask (id) ORDER BY id) AS want
+    SELECT h.id FROM (
+        SELECT DISTINCT id FROM unnest($2::text[]) AS ask (id), (SELECT count(*) FROM locked) AS seats_first ORDER BY id
+    ) AS want
     CROSS JOIN LATERAL (SELECT * FROM seat_hold WHERE seat_hold.id = want.id OFFSET 0 FOR UPDATE) AS h
     WHERE h.event = $1 AND h.state = 'held'
 ),
