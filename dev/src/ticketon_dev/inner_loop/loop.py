@@ -62,7 +62,6 @@ async def run(plan: Plan, progress: Progress) -> None:
             with progress.step("Redis, Postgres and Kafka"):
                 await _to_its_end(stores.start)
             await _bring_up(plan, stores, supervisor, progress)
-            _tell(plan, stores, progress)
             await _keep_going(plan, stores, supervisor, progress)
         finally:
             progress.say("ending")
@@ -138,15 +137,27 @@ async def _to_its_end(work: Callable[[], None]) -> None:
 
 
 async def _keep_going(plan: Plan, stores: Stores, supervisor: Supervisor, progress: Progress) -> None:
+    """Say that all of it is ready, and where; start anew what is edited from then on."""
     if not plan.reload:
+        _tell(plan, stores, progress)
         await asyncio.Event().wait()
     ledger = ledger_apply(plan.checkout, plan.folder, stores.environment)
     programs = servers(plan.checkout, plan.folder, plan.ports, stores.environment)
     places = [place for place in watched([ledger, *programs]) if place.exists()]
-    async for changes in watchfiles.awatch(*places, watch_filter=_of_interest):
-        changed = {Path(path) for _, path in changes}
-        with_ledger = bool(touched([ledger], changed))
-        await _restart(touched(programs, changed), ledger if with_ledger else None, supervisor, progress)
+    edits: asyncio.Queue[set[Path]] = asyncio.Queue()
+
+    async def watch() -> None:
+        async for changes in watchfiles.awatch(*places, watch_filter=_of_interest):
+            edits.put_nowait({Path(path) for _, path in changes})
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watch())
+        await asyncio.sleep(0)  # it watches from its first step on: whoever edits as soon as we are ready is not missed
+        _tell(plan, stores, progress)
+        while True:
+            changed = await edits.get()
+            with_ledger = bool(touched([ledger], changed))
+            await _restart(touched(programs, changed), ledger if with_ledger else None, supervisor, progress)
 
 
 async def _restart(
