@@ -445,16 +445,6 @@ OTHERS: Sequence[Mutation] = (
         ],
     ),
     Mutation(
-        "a payment is accepted though the event is cancelled",
-        [
-            Change(
-                _PAYMENTS,
-                " AND NOT EXISTS (SELECT FROM cancellation WHERE cancellation.event = $1)",
-                "",
-            )
-        ],
-    ),
-    Mutation(
         "a cancellation ends while payments are under way",
         [
             Change(

@@ -251,6 +251,16 @@ def _open(records: Records) -> Iterator[str]:
     for message in records.outbox.values():
         if message["published_at"] is None:
             yield "K: an event was never told"
+    yield from _cancelled(records)
+
+
+def _cancelled(records: Records) -> Iterator[str]:
+    for cancelled in records.cancellations.values():
+        if cancelled["finished_at"] is None:
+            yield "4: an event is being cancelled for ever"
+        for order in records.orders.values():
+            if order["state"] in {"reserved", "paid"}:
+                yield f"4: an event is cancelled, and one of its orders is {order['state']}"
 
 
 def untold(records: Records, told: Collection[str]) -> Iterator[str]:

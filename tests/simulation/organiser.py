@@ -1,4 +1,4 @@
-"""The organiser in the run: gives money back for orders, twice by mistake now and then."""
+"""The organiser in the run: gives money back for orders, twice by mistake now and then; cancels all of the event."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from simulation.buyers import NoAnswer, call
 from simulation.plan import Wish
 
-from ticketon_ledger import LedgerError, LedgerUnavailable, refunds
+from ticketon_ledger import LedgerError, LedgerUnavailable, cancellation, refunds
 from ticketon_ledger.records import Refund
 
 if TYPE_CHECKING:
@@ -60,3 +60,19 @@ class Organiser:
                 return
             world.note(f"the organiser gives back {refund.amount}{'' if new else ' (the same as before)'}")
             return
+
+
+async def cancel(world: "World", at: float) -> None:
+    """Cancel the event, as often as it takes to be told that it is."""
+    await asyncio.sleep(at)
+
+    async def begin() -> bool:
+        return await cancellation.begin(world.queue_ledger.database, str(world.config.ref), reason="rain")
+
+    while True:
+        try:
+            new = await call(world, world.queue, begin)
+        except (NoAnswer, LedgerUnavailable):
+            continue
+        world.note("the organiser cancels the event" if new else "the event is cancelled")
+        return

@@ -21,6 +21,8 @@ ROWS, SEATS_PER_ROW, UNITS = 1, 4, 2
 SEATS = tuple(f"R-1-{number}" for number in range(1, SEATS_PER_ROW + 1))
 LIMIT = 2
 
+#: Share of events that are cancelled.
+_CANCELLED = 0.15
 #: Share of messages, at most, that go wrong in this way.
 _RATES: dict[str, float] = {
     "postgres_slow": 0.1,
@@ -99,7 +101,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. ``two_phase``: the kind of provider. ``settle_seconds``: the time of a payment."""
+    """One run. ``two_phase``: the kind of provider. ``settle_seconds``: the time of a payment.
+
+    ``cancel_at``: when the organiser cancels the whole event; below 0: never.
+    """
 
     seed: int
     two_phase: bool
@@ -110,6 +115,7 @@ class Plan:
     visits: tuple[Visit, ...]
     faults: tuple[Fault, ...]
     wishes: tuple[Wish, ...]
+    cancel_at: float = -1.0
 
     def document(self) -> str:
         return json.dumps(asdict(self))
@@ -131,6 +137,8 @@ class Plan:
             yield replace(self, visits=self.visits[: cut[0]] + self.visits[cut[1] :])
         for cut in _halves(len(self.wishes)):
             yield replace(self, wishes=self.wishes[: cut[0]] + self.wishes[cut[1] :])
+        if self.cancel_at >= 0:
+            yield replace(self, cancel_at=-1.0)
         for rate in self.rates:
             yield replace(self, rates={name: share for name, share in self.rates.items() if name != rate})
         if self.servers > 1:
@@ -170,7 +178,12 @@ def draw(seed: int) -> Plan:
         visits=tuple(_visit(chance) for _ in range(chance.randint(2, 8))),
         faults=tuple(_fault(chance, kinds, servers) for _ in range(chance.randint(0, 5))),
         wishes=tuple(_wish(chance) for _ in range(chance.choice((0, 0, 1, 2, 3)))),
+        cancel_at=_cancel_at(random.Random(f"cancel {seed}")),
     )
+
+
+def _cancel_at(chance: random.Random) -> float:
+    return chance.uniform(2, ACTIVE_SECONDS) if chance.random() < _CANCELLED else -1.0
 
 
 def _visit(chance: random.Random) -> Visit:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 #: What is compared before and after a replay: whole rows.
-TABLES = ("seat", "seat_hold", "buyer", "payment", "inbox", "orders", "ticket", "outbox", "refund")
-_KEYS = {"seat": "id", "buyer": "buyer", "inbox": "command_id"}
+TABLES = ("seat", "seat_hold", "buyer", "payment", "inbox", "orders", "ticket", "outbox", "refund", "cancellation")
+_KEYS = {"seat": "id", "buyer": "buyer", "inbox": "command_id", "cancellation": "event"}
 
 Rows = dict[str, dict[str, Any]]
 
@@ -32,6 +32,7 @@ class Records:
     tickets: Rows
     outbox: Rows
     refunds: Rows
+    cancellations: Rows
 
     @classmethod
     def read(cls, text: str) -> "Records":

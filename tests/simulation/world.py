@@ -22,7 +22,7 @@ from simulation.judge import Judge
 from simulation.kafka import Broker
 from simulation.loop import Process, Stalled, VirtualLoop
 from simulation.network import Network
-from simulation.organiser import Organiser
+from simulation.organiser import Organiser, cancel
 from simulation.plan import ACTIVE_SECONDS, LIMIT, REF, ROWS, SEATS_PER_ROW, UNITS, Plan
 from simulation.postgres import Postgres
 from simulation.provider import Provider
@@ -193,6 +193,8 @@ class World:
             self.loop.start(self.buyers, Organiser(self, wish, number).give_back())
             for number, wish in enumerate(self.plan.wishes, 1)
         ]
+        if self.plan.cancel_at >= 0:
+            visits.append(self.loop.start(self.buyers, cancel(self, self.plan.cancel_at)))
         for fault in self.plan.faults:
             self.loop.start(self.process, self.faults.happen(fault))
         await asyncio.sleep(ACTIVE_SECONDS)
