@@ -6,9 +6,8 @@ and its manners are the demo's. Every sale is an event of its own.
 
 import asyncio
 import contextlib
-import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +19,9 @@ from ticketon_dev.crowd.figures import Figures
 from ticketon_dev.crowd.plan import CrowdPlan, Mix
 from ticketon_dev.crowd.records import Kind
 from ticketon_dev.crowd.run import CrowdResult, run_crowd
-from ticketon_dev.errors import SetupError
-from ticketon_dev.inner_loop.loop import refuse_taken
+from ticketon_dev.inner_loop.loop import free_ports
 from ticketon_dev.inner_loop.programs import Folder, servers
-from ticketon_dev.inner_loop.sample import Ports, keys_of, sample_event
+from ticketon_dev.inner_loop.sample import keys_of, sample_event
 from ticketon_dev.inner_loop.supervisor import Supervisor
 from ticketon_dev.locations import checkout
 from ticketon_dev.progress import Progress
@@ -61,7 +59,7 @@ async def measure(book: Book, scale: Scale, market: Market, progress: Progress) 
 
 
 async def _sale(book: Book, scale: Scale, market: Market, seed: int) -> None:
-    ports = _free_ports()
+    ports = free_ports(PORTS[:-10])
     folder = Folder(market.folder / f"funnel-{seed}")
     event = sample_event(ports, opens_at=datetime.now(UTC) + timedelta(hours=1))
     event = event.model_copy(
@@ -166,20 +164,3 @@ def _note(book: Book, result: CrowdResult, samples: Sequence[Mapping[str, int]])
 
 def _buyers(result: CrowdResult, kind: Kind) -> int:
     return len({record.buyer for record in result.records if record.kind is kind})
-
-
-def _free_ports() -> Ports:
-    """So many in a row as the inner loop takes, at the moment."""
-    for _ in range(100):
-        ports = Ports(random.choice(PORTS[:-10]))
-        if _free(ports.all):
-            return ports
-    raise SetupError(f"no five free ports in a row between {PORTS.start} and {PORTS.stop}: end what listens there")
-
-
-def _free(ports: Iterable[int]) -> bool:
-    try:
-        refuse_taken(ports)
-    except SetupError:
-        return False
-    return True

@@ -1,8 +1,6 @@
 """`make dev` from start to Ctrl-C: a sale that can be bought from, and nothing left running afterwards."""
 
 import asyncio
-import contextlib
-import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -16,8 +14,7 @@ from support.eventually import eventually, eventually_async
 from support.stores import Install
 
 from ticketon_dev.crowd import WELL_BEHAVED, CrowdPlan, Outcome, run_crowd
-from ticketon_dev.errors import SetupError
-from ticketon_dev.inner_loop.loop import refuse_taken
+from ticketon_dev.inner_loop.loop import free_ports
 from ticketon_dev.inner_loop.sample import Ports
 from ticketon_dev.stores import ensure_all
 
@@ -49,7 +46,7 @@ class Loop:
 @pytest.fixture
 def loop(store_folder: Path, tmp_path: Path, install: Install) -> Iterator[Loop]:
     install(ensure_all)
-    ports, data, output = _free_ports(), store_folder / "inner-loop", tmp_path / "output"
+    ports, data, output = free_ports(PORTS), store_folder / "inner-loop", tmp_path / "output"
     argv = [sys.executable, "-m", "ticketon_dev.inner_loop", "--port", str(ports.first), "--data", str(data), "--fresh"]
     with output.open("wb") as printed:
         process = psutil.Popen(argv, stdout=printed, stderr=printed)
@@ -57,15 +54,6 @@ def loop(store_folder: Path, tmp_path: Path, install: Install) -> Iterator[Loop]
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(ENDS_WITHIN_SECONDS)
-
-
-def _free_ports() -> Ports:
-    for first in random.sample(PORTS, k=50):
-        with contextlib.suppress(SetupError):
-            ports = Ports(first)
-            refuse_taken(ports.all)
-            return ports
-    raise AssertionError(f"no free ports between {PORTS.start} and {PORTS.stop}")
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The inner loop from start to Ctrl-C: stores, event and keys, ledger, servers, and their restarts as files change."""
 
 import asyncio
+import contextlib
 import os
+import random
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +126,16 @@ def refuse_taken(ports: Iterable[int]) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError as taken:
                 raise SetupError(f"port {port} is taken: end what listens there, or choose others by --port") from taken
+
+
+def free_ports(among: Sequence[int]) -> Ports:
+    """Find ports that nobody listens on at the moment, the first of them one of these; raises SetupError."""
+    for first in random.sample(among, k=100):
+        ports = Ports(first)
+        with contextlib.suppress(SetupError):
+            refuse_taken(ports.all)
+            return ports
+    raise SetupError(f"no five free ports in a row between {among[0]} and {among[-1]}: end what listens there")
 
 
 async def _to_its_end(work: Callable[[], None]) -> None:
