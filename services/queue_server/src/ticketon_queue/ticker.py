@@ -20,6 +20,7 @@ from ticketon_queue.draws import Draws
 from ticketon_queue.feed import Feed
 from ticketon_queue.line import Line
 from ticketon_queue.line_store import Advanced, LineStore, LineUnavailableError, RebaseNeededError, Visit
+from ticketon_queue.resting import rest
 from ticketon_queue.visits import MOST_VISITS
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,6 @@ PUBLISH_SECONDS = 1.0
 PUBLICATION_MS = 950
 #: Counting seats takes milliseconds; figures do not wait longer for a Postgres that hangs.
 COUNT_SECONDS = 3.0
-#: After a count seats are left alone for so many times as long as it took, to a limit: a stadium, of which a count
-#: reads a hundred thousand rows, is counted every few seconds.
-COUNT_REST = 10
-MOST_REST_SECONDS = 5.0
 #: Numbers are made ready so long before the first can be taken.
 READY_SECONDS = 5.0
 #: A closed log is noticed this soon by who reads it; meanwhile newcomers are looked up.
@@ -195,7 +192,7 @@ class Ticker:
                     self._counts = await self._ledger.zone_counts(str(self._live.config.ref))
                     counted = bool(self._counts)
                     now = time.monotonic()
-                    self._count_at = now + min(MOST_REST_SECONDS, COUNT_REST * (now - begun))
+                    self._count_at = now + rest(now - begun)
                 cancelled = await self._ledger.cancelled(str(self._live.config.ref))
                 await self._ceilings.listen()
             self._health.report("postgres", ok=True)

@@ -11,12 +11,10 @@ from typing import Generic, TypeVar
 from ticketon_contract.config import Zone
 from ticketon_ledger import Cursor, Ledger, ZoneCounts
 from ticketon_queue.api.seat_maps import ShownMap, later
+from ticketon_queue.resting import rest
 
 #: How old a shown map may be; a hold is decided by the ledger, whatever the map showed.
 FRESH_SECONDS = 1.0
-#: What took long to read is kept for so many times as long, to a limit: looking is not to keep Postgres from selling.
-REST = 10
-MOST_FRESH_SECONDS = 5.0
 #: A map is read whole so often, whatever its changes told: it is right again however Postgres was put back.
 WHOLE_SECONDS = 60.0
 
@@ -42,7 +40,7 @@ class Kept(Generic[T]):
         begun = time.monotonic()
         value = await self._read()
         now = time.monotonic()
-        self._until = now + min(MOST_FRESH_SECONDS, max(FRESH_SECONDS, REST * (now - begun)))
+        self._until = now + max(FRESH_SECONDS, rest(now - begun))
         return value
 
 
