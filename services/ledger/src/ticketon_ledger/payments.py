@@ -130,23 +130,22 @@ WITH unproduced AS MATERIALIZED (
 UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1
 FROM unproduced WHERE payment.id = unproduced.id RETURNING {_RETURNING}
 """  # noqa: S608 - built from constants
-_PRODUCED = """
-WITH sent AS MATERIALIZED (
+# $1 event, $2 payments: those that no consumer has.
+_UNCONSUMED = """
+WITH unconsumed AS MATERIALIZED (
     SELECT found.id FROM unnest($2::text[]) AS ask (id)
     CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found
     WHERE found.event = $1 AND found.consumed_at IS NULL
 )
-UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1 FROM sent WHERE payment.id = sent.id
 """
-_NOT_PRODUCED = """
-WITH failed AS MATERIALIZED (
-    SELECT found.id FROM unnest($2::text[]) AS ask (id)
-    CROSS JOIN LATERAL (SELECT * FROM payment WHERE payment.id = ask.id OFFSET 0 FOR UPDATE SKIP LOCKED) AS found
-    WHERE found.event = $1 AND found.consumed_at IS NULL
-)
+_PRODUCED = f"""{_UNCONSUMED}
+UPDATE payment SET produced_at = now(), produce_attempts = produce_attempts + 1
+FROM unconsumed WHERE payment.id = unconsumed.id
+"""  # noqa: S608 - built from constants
+_NOT_PRODUCED = f"""{_UNCONSUMED}
 UPDATE payment SET produced_at = NULL, produce_attempts = greatest(produce_attempts - 1, 0)
-FROM failed WHERE payment.id = failed.id
-"""
+FROM unconsumed WHERE payment.id = unconsumed.id
+"""  # noqa: S608 - built from constants
 _KNOWN = """
 SELECT found.id FROM unnest($2::text[]) AS ask (id)
 CROSS JOIN LATERAL (SELECT id, event FROM payment WHERE payment.id = ask.id OFFSET 0) AS found WHERE found.event = $1
