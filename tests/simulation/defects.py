@@ -33,6 +33,11 @@ _NO_INBOX = Change(
 """,
     "    SELECT id AS command_id FROM mine\n",
 )
+_EXPIRY_TAKES_PAYING = Change(
+    _SEATS,
+    "\"(state = 'held' AND expires_at <= now())\"",
+    "\"(state IN ('held', 'paying') AND expires_at <= now())\"",
+)
 _WHERE_IT_WAS = '    WHERE {likely("found.state = ask.was_state AND found.pending = ask.was_pending")}\n'
 _TAKE_UP = "        WHERE payment.id = ask.id AND pending <> 'nothing' AND (consumed_at IS NULL OR due_at <= now())\n"
 _UNKNOWN = "    Outcome.NO_ANSWER: Step(Write.NOTE, PaymentState.UNKNOWN, Pending.ASK),\n}"
@@ -110,13 +115,7 @@ NAMED: Sequence[Mutation] = (
     ),
     Mutation(
         "expiry takes PAYING",
-        [
-            Change(
-                _SEATS,
-                "\"(state = 'held' AND expires_at <= now())\"",
-                "\"(state IN ('held', 'paying') AND expires_at <= now())\"",
-            )
-        ],
+        [_EXPIRY_TAKES_PAYING],
         seeds=(54,),
     ),
     Mutation(
@@ -495,11 +494,7 @@ OTHERS: Sequence[Mutation] = (
                 '    "AND cardinality(h.seats) = want.seats"\n',
                 "    \"h.event = want.event AND h.generation = want.generation AND h.state = 'paying'\"\n",
             ),
-            Change(
-                _SEATS,
-                "\"(state = 'held' AND expires_at <= now())\"",
-                "\"(state IN ('held', 'paying') AND expires_at <= now())\"",
-            ),
+            _EXPIRY_TAKES_PAYING,
         ],
     ),
     Mutation(

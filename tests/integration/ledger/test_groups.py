@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.money import configuration, hall
+from support.purchases import asked
 
 from ticketon_contract.config import Zone
 from ticketon_contract.names import EventRef
@@ -31,7 +32,6 @@ from ticketon_ledger.committing import Capture, Commit, Committed, captured_all,
 from ticketon_ledger.database import connect_once
 from ticketon_ledger.errors import BadValue
 from ticketon_ledger.moves import Move
-from ticketon_ledger.payments import Acceptance
 
 LIMIT = 3
 
@@ -44,19 +44,6 @@ async def ledger(database_url: str, event: EventRef) -> AsyncIterator[Ledger]:
 
 async def held(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Hold:
     return await ledger.hold_seats(str(event), buyer=buyer, number=1, seats=seats, hold_seconds=60, max_per_buyer=LIMIT)
-
-
-def asked(hold: Hold, key: str = "key", body: str = "body") -> Acceptance:
-    return Acceptance(
-        hold_id=hold.id,
-        buyer=hold.buyer,
-        idempotency_key=key,
-        body_hash=body,
-        method_type="card",
-        method_token="tok_ok",
-        protocol="TwoPhase",
-        take_over_seconds=60,
-    )
 
 
 async def accepted(ledger: Ledger, event: EventRef, buyer: str, *seats: str) -> Payment:

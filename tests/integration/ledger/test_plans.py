@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.money import configuration
+from support.purchases import asked
 
 from ticketon_contract.config import Zone
 from ticketon_contract.names import EventRef
@@ -21,7 +22,6 @@ from ticketon_ledger.committing import Capture, Commit, captured_all, commit_all
 from ticketon_ledger.database import connect_once
 from ticketon_ledger.migrate import migrate
 from ticketon_ledger.moves import Move
-from ticketon_ledger.payments import Acceptance
 from ticketon_ledger.records import OutboxMessage
 
 ROWS = 3_000
@@ -113,19 +113,6 @@ async def sale(url: str, event: EventRef, known: str) -> AsyncIterator[tuple[Led
             yield ledger, connection
     finally:
         await connection.close()
-
-
-def asked(hold: Hold) -> Acceptance:
-    return Acceptance(
-        hold_id=hold.id,
-        buyer=hold.buyer,
-        idempotency_key="key",
-        body_hash="body",
-        method_type="card",
-        method_token="tok_ok",
-        protocol="TwoPhase",
-        take_over_seconds=60,
-    )
 
 
 async def carried_out(ledger: Ledger, event: str, meter: Meter) -> None:
